@@ -1,0 +1,1 @@
+"""graphdbg: the debugger for computational graphs. The public names, loaded when first used."""

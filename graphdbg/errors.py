@@ -1,0 +1,64 @@
+"""The exception tree. Every error says what was found, what was expected, where, and what to do.
+
+    GraphError                    anything graphdbg refuses, with the span and the node where known
+    +-- SourceError               the text is not a program of the language
+    |   +-- UnknownNameError      a name or function nobody defined
+    |   +-- UnsupportedError      valid Python or mathematics, but not (yet) in the language
+    +-- ShapeError                operands do not fit together
+    +-- ValueGivenError           a value from the user is missing, ragged, of a wrong shape, unreadable
+    +-- DifferentiationError      a derivative was asked for that does not exist or is too large
+    +-- UncheckedFormulaError     a formula disagreed with the numbers, so it is not shown
+"""
+
+from __future__ import annotations
+
+from .source import Span
+
+
+class GraphError(Exception):
+    """Anything graphdbg refuses; `span` and `node` tell where, when they are known.
+
+    >>> raise GraphError("no output named 'g'")
+    Traceback (most recent call last):
+    ...
+    graphdbg.errors.GraphError: no output named 'g'
+    """
+
+    def __init__(self, message: str, *, span: Span | None = None, node: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.span = span
+        self.node = node
+
+    def __str__(self) -> str:
+        if self.span is None:
+            return self.message
+        return f"{self.span.where()}: {self.message}\n{self.span.excerpt()}"
+
+
+class SourceError(GraphError):
+    """The text is not a program of the language."""
+
+
+class UnknownNameError(SourceError):
+    """A name or a function that nobody defined; the message suggests near ones."""
+
+
+class UnsupportedError(SourceError):
+    """Valid Python or mathematics that the language does not have (yet)."""
+
+
+class ShapeError(GraphError):
+    """Operands whose shapes do not fit together; the message names both."""
+
+
+class ValueGivenError(GraphError):
+    """A value from the user that is missing, ragged, not finite, of a wrong shape, or unreadable."""
+
+
+class DifferentiationError(GraphError):
+    """A derivative that does not exist or would be too large to write out."""
+
+
+class UncheckedFormulaError(GraphError):
+    """A formula that disagreed with the numbers: it is withheld, never shown."""

@@ -1,0 +1,30 @@
+"""The one place of late imports: heavy packages and the modules that need them, loaded when asked for.
+
+`graphdbg --help` must not import SymPy, and a graph's `nx` or `expr` is the first to need it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+
+def networkx() -> Any:
+    """The package networkx."""
+    return importlib.import_module("networkx")
+
+
+def sympy() -> Any:
+    """The package sympy."""
+    return importlib.import_module("sympy")
+
+
+def formulas() -> Any:
+    """The module `graphdbg.formulas`."""
+    return module("formulas")
+
+
+def module(name: str) -> ModuleType:
+    """The module `graphdbg.NAME`."""
+    return importlib.import_module(f".{name}", __package__)
