@@ -211,11 +211,21 @@ class Graph:
 
         Every attribute is plain text or a number, so that GraphML and node-link JSON can carry it.
         """
-        return _to_networkx(self)
+        return lazy.module("views").to_networkx(self)
 
     def expr(self, name: str) -> sympy.Basic:
         """The SymPy closed form of a node over the inputs, after it was checked numerically."""
         return lazy.formulas().formula(self, name).expr
+
+    def to_json(self) -> str:
+        """The graph as JSON text, without loss; see `graphdbg.serialization` for files."""
+        return str(lazy.module("serialization").to_json(self))
+
+    @staticmethod
+    def from_json(text: str) -> Graph:
+        """The graph that `to_json` wrote; GraphError where the text is not such a graph."""
+        graph: Graph = lazy.module("serialization").from_json(text)
+        return graph
 
     def __str__(self) -> str:
         return "\n".join(str(node) for node in self)
@@ -254,7 +264,12 @@ def _default_names(graph: Graph) -> list[str]:
     given = graph.given_names
     names: list[str] = []
     count = 0
-    gradients = {g: (p.of, y) for p in graph.passes for y, g in reversed(p.upstream.items())}
+    gradients = {  # a later pass may find its gradient among nodes before the one it starts from
+        g: (p.of, y)
+        for p in reversed(graph.passes)
+        for y, g in reversed(p.upstream.items())
+        if p.of < g
+    }
     for at, op in enumerate(graph.ops):
         name = given.get(at)
         if name is None and at in gradients and graph.phases[at]:
@@ -279,35 +294,6 @@ def _fresh(name: str, taken: set[str], shape: Shape) -> str:
         count += 1
         candidate = f"{name}@{count}"
     return candidate
-
-
-def _to_networkx(graph: Graph) -> networkx.MultiDiGraph:
-    view = lazy.networkx().MultiDiGraph()
-    names, users = graph.names, graph.args
-    view.add_nodes_from((names[at], _attributes(graph, at)) for at in range(len(graph)))
-    view.add_edges_from(
-        (names[arg], names[at], slot, {"slot": slot})
-        for at, args in enumerate(users)
-        for slot, arg in enumerate(args)
-    )
-    return view
-
-
-def _attributes(graph: Graph, at: int) -> dict[str, str | int]:
-    op, span = graph.ops[at], graph.spans[at]
-    frame, origin = graph.frames[at], graph.origins[at]
-    return {
-        "id": at,
-        "op": type(op).__name__,
-        "function": describe(op, ()),
-        "shape": to_text(graph.shapes[at]),
-        "phase": PHASES[graph.phases[at]],
-        "line": span.line if span else 0,
-        "column": span.column if span else 0,
-        "text": span.text if span else "",
-        "frame": graph.calls[frame].label if frame != NONE else "",
-        "origin": graph.names[origin] if origin != NONE else "",
-    }
 
 
 @dataclass

@@ -1,0 +1,196 @@
+"""The house rules that can be read off the source: who imports whom, what is never called, sizes."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import graphdbg
+
+PACKAGE = Path(graphdbg.__file__).parent
+FILES = sorted(path for path in PACKAGE.rglob("*.py"))
+NAMES = [".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in FILES]
+TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in zip(NAMES, FILES)}
+
+# A module may import what stands above it. `lazy` is the one place of late imports.
+ORDER = """
+    lazy source errors sizes ops scalars shapes graph algebra gradients evaluator
+    views records serialization notation library parser networks
+    batching sampling checker compiler fast
+    terms simplify matrices formulas
+    rendering cli
+""".split()
+
+FOREIGN = {"textual", "torch", "jax", "tensorflow", "graphdbg_tui"}
+LONGEST_FUNCTION = 60
+LONGEST_FILE = 450
+# Code that is built from the graph alone may be compiled, and only there.
+MAY_EXECUTE = {"compiler"}
+
+
+def layer(module: str) -> str:
+    return module.split(".")[0]
+
+
+def imports(module: str) -> set[str]:
+    """The absolute dotted names a module imports, `graphdbg.graph` for `from .graph import Node`."""
+    found: set[str] = set()
+    package = ["graphdbg", *module.removesuffix(".__init__").split(".")]
+    if not module.endswith("__init__"):
+        package.pop()
+    for tree in ast.walk(TREES[module]):
+        if isinstance(tree, ast.Import):
+            found |= {alias.name for alias in tree.names}
+        elif isinstance(tree, ast.ImportFrom):
+            base = package[: len(package) - tree.level + 1] if tree.level else []
+            prefix = ".".join([*base, *([tree.module] if tree.module else [])])
+            found |= {f"{prefix}.{alias.name}" for alias in tree.names}
+    return found
+
+
+def ours(name: str) -> str | None:
+    """The layer of ours that an imported name belongs to."""
+    parts = name.split(".")
+    if parts[0] != "graphdbg":
+        return None
+    return parts[1] if len(parts) > 1 and parts[1] in {layer(each) for each in NAMES} else None
+
+
+def functions(module: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return [tree for tree in ast.walk(TREES[module]) if isinstance(tree, kinds)]
+
+
+def test_every_module_has_its_place() -> None:
+    assert {layer(name) for name in NAMES} - {"__init__", "__main__"} <= set(ORDER)
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_imports_point_upwards(module: str) -> None:
+    if layer(module) in ("__init__", "__main__"):
+        return
+    place = ORDER.index(layer(module))
+    for name in imports(module):
+        target = ours(name)
+        if target is not None and target != layer(module):
+            assert ORDER.index(target) < place, f"{module} imports {name}, which stands below it"
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_imports_stand_at_the_top(module: str) -> None:
+    for function in functions(module):
+        for tree in ast.walk(function):
+            hidden = isinstance(tree, (ast.Import, ast.ImportFrom))
+            assert not hidden, f"{module}.{function.name} imports inside a function"
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_core_knows_no_user_interface_and_no_framework(module: str) -> None:
+    assert not {name.split(".")[0] for name in imports(module)} & FOREIGN
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_nothing_is_executed(module: str) -> None:
+    for tree in ast.walk(TREES[module]):
+        if isinstance(tree, ast.Call):
+            called = getattr(tree.func, "id", getattr(tree.func, "attr", ""))
+            bare = isinstance(tree.func, ast.Name)
+            forbidden = called in ("sympify", "parse_expr") or (bare and called in ("eval", "exec"))
+            allowed = called == "exec" and layer(module) in MAY_EXECUTE
+            assert not forbidden or allowed, f"{module}:{tree.lineno} calls {called}"
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_no_exception_is_swallowed(module: str) -> None:
+    for tree in ast.walk(TREES[module]):
+        if isinstance(tree, ast.ExceptHandler):
+            silent = all(isinstance(each, ast.Pass) for each in tree.body)
+            broad = tree.type is None or getattr(tree.type, "id", "") == "Exception"
+            assert not (silent and broad), f"{module}:{tree.lineno} swallows every exception"
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_docstrings(module: str) -> None:
+    assert ast.get_docstring(TREES[module]), f"{module} has no docstring"
+    for tree in public(TREES[module].body):
+        assert ast.get_docstring(tree), f"{module}.{tree.name} has no docstring"
+        if isinstance(tree, ast.ClassDef):
+            for method in public(tree.body):
+                assert ast.get_docstring(method), f"{module}.{tree.name}.{method.name}"
+
+
+def public(body: list[ast.stmt]) -> list[ast.FunctionDef | ast.ClassDef]:
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    return [tree for tree in body if isinstance(tree, kinds) and not tree.name.startswith("_")]
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_functions_and_files_are_short(module: str) -> None:
+    for function in functions(module):
+        length = (function.end_lineno or 0) - function.lineno + 1
+        assert length <= LONGEST_FUNCTION, f"{module}.{function.name} has {length} lines"
+    lines = len(FILES[NAMES.index(module)].read_text("utf-8").splitlines())
+    assert lines <= LONGEST_FILE, f"{module} has {lines} lines"
+
+
+def loaded_after(code: str) -> set[str]:
+    """The top-level modules that a fresh interpreter has loaded after `code`."""
+    script = code + "\nimport sys; print(*{name.split('.')[0] for name in sys.modules})"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
+    return set(done.stdout.split())
+
+
+HEAVY = {"sympy", "networkx", "numpy", "textual", "rich", "jax", "torch", "numba"}
+
+
+def test_importing_graphdbg_loads_nothing_heavy() -> None:
+    assert not loaded_after("import graphdbg") & HEAVY
+
+
+def test_evaluating_needs_no_sympy() -> None:
+    code = "import graphdbg as gd; gd.evaluate(gd.grad(gd.parse('f=(x+y)z')), dict(x=1, y=2, z=3))"
+    assert not loaded_after(code) & (HEAVY - {"numpy"})
+
+
+def test_public_names() -> None:
+    assert sorted(graphdbg.__all__) == sorted(
+        "parse Graph Node grad jacobian hessian local upstream Formula prove evaluate compile "
+        "check GraphError mlp".split()
+    )
+
+
+@pytest.mark.parametrize("name", graphdbg.__all__)
+def test_public_names_load(name: str) -> None:
+    value = getattr(graphdbg, name)
+    assert callable(value), f"graphdbg.{name} is {value!r}"
+    assert name in dir(graphdbg)
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'graphdbg' has no attribute 'gradd'"):
+        graphdbg.gradd  # noqa: B018
+
+
+def test_every_package_is_installed() -> None:
+    """A folder that pyproject.toml forgets would be missing from a wheel."""
+    text = (PACKAGE.parent / "pyproject.toml").read_text("utf-8")
+    for name in NAMES:
+        if name.endswith("__init__"):
+            package = f"graphdbg.{name}".removesuffix(".__init__")
+            assert f'"{package}"' in text
+
+
+def test_every_raises_matches_text() -> None:
+    """STYLE: each `pytest.raises` says which text it expects."""
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        for tree in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(tree, ast.Call) and ast.unparse(tree.func) == "pytest.raises":
+                given = {word.arg for word in tree.keywords}
+                assert "match" in given, f"{path.name}:{tree.lineno}: raises without match"
