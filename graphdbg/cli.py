@@ -1,0 +1,164 @@
+"""The command line: arguments, exit codes, and no traceback for anybody.
+
+0 all checks pass, 1 a check fails or a claim is refuted, 2 bad input, 70 a bug in graphdbg,
+130 interrupted, 141 the reader of the pipe went away. What the commands do stands in `commands`,
+which is loaded after the arguments are understood: `graphdbg --help` loads no package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from . import __version__, lazy
+from .errors import GraphError, UncheckedFormulaError
+
+OK, FAILED, BAD_INPUT, BUG, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 70, 130, 141
+
+HELP = """\
+graphdbg: see a gradient happen, as symbols, as numbers, and checked.
+
+usage:
+  graphdbg SOURCE [name=value ...]              both passes, node by node, and the check
+  graphdbg grad SOURCE [--of L] [--wrt W,b]     gradients as formulas
+  graphdbg jacobian SOURCE --of p --wrt o       rows outputs, columns inputs
+  graphdbg hessian SOURCE [--of f] [--wrt x,y]  second derivatives
+  graphdbg check SOURCE [name=value ...]        each rule and each gradient against differences
+  graphdbg prove SOURCE "dL/dW = X.T @ D"       proved, refuted (with the point) or agrees
+
+SOURCE is a formula such as "f=(x+y)z", a file with a program, or - for standard input.
+Values: x=-2   W='[[1,2],[3,4]]'   X=@data.npy   X=@data.csv   n=5 (a named dimension).
+Inputs nobody gave a value get random ones (--seed), and the output says so.
+
+examples:
+  graphdbg "f=(x+y)z" x=-2 y=5 z=-4
+  graphdbg grad "L = sum((X@w - y)^2)" --shape X=n,d --shape w=d --shape y=n --wrt w
+  graphdbg jacobian "o: Real[k]; p = softmax(o)" --of p --wrt o
+
+options:
+  -h, --help     this help; graphdbg COMMAND --help tells a command's options
+  --version      the version
+
+exit codes: 0 all checks pass, 1 a check fails, 2 bad input.
+"""
+
+COMMANDS = {
+    "run": "Both passes, node by node, with the numeric check of every gradient.",
+    "grad": "Gradients as formulas, each evaluated and checked before it is shown.",
+    "jacobian": "The Jacobian of a node: rows are outputs, columns inputs.",
+    "hessian": "The Hessian of a scalar.",
+    "check": "Each local rule and each gradient against numeric differences.",
+    "prove": "Compare a derived gradient with a claimed formula, such as dL/dW = X.T @ D.",
+}
+FORMULA_COMMANDS = ("grad", "jacobian", "hessian")
+FORMS = ("chain", "locals", "closed", "matrix", "entries")
+FORMATS = ("text", "latex", "json", "python")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code of the command line `argv` (the process's own when None)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    _tolerate_narrow_encodings()
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+        return code
+    except GraphError as error:
+        _complain("error", str(error))
+        return FAILED if isinstance(error, UncheckedFormulaError) else BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _silence_stdout()
+        return BROKEN_PIPE
+    except Exception as error:  # the last line of defence: a bug is reported, not dumped
+        return _confess(error, debug="--debug" in words)
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        sys.stdout.write(HELP)
+        return OK if words else BAD_INPUT
+    if words[0] == "--version":
+        sys.stdout.write(f"graphdbg {__version__}\n")
+        return OK
+    command = words.pop(0) if words[0] in COMMANDS else "run"
+    try:
+        arguments = parser_for(command).parse_intermixed_args(words)
+    except SystemExit as stop:  # argparse has said what is wrong, or has shown its help
+        return OK if stop.code in (0, None) else BAD_INPUT
+    return int(lazy.module("commands").RUN[command](arguments))
+
+
+def parser_for(command: str) -> argparse.ArgumentParser:
+    """The options of one command."""
+    shown = "graphdbg" if command == "run" else f"graphdbg {command}"
+    parser = _Parser(prog=shown, description=COMMANDS[command], allow_abbrev=False)
+    add = parser.add_argument
+    add("source", metavar="SOURCE", help="a formula, a file, or - for standard input")
+    if command == "prove":
+        add("claim", metavar="CLAIM", help='for example "dL/dW = X.T @ D"')
+    add("values", metavar="name=value", nargs="*", help="x=-2, W='[[1,2],[3,4]]', X=@data.npy")
+    if command != "prove":
+        add("--of", metavar="NODE", help="what to differentiate (default: the only output)")
+        add("--wrt", metavar="NAMES", help="by what: names with commas (default: all real inputs)")
+    if command in FORMULA_COMMANDS:
+        add("--form", choices=FORMS, help="how to write the formula (default: the shortest)")
+        add("--format", choices=FORMATS, default="text", help="default: text")
+    if command == "run":
+        add("--all", action="store_true", help="show every node, however many there are")
+    add("--seed", type=int, default=0, metavar="N", help="of the random values (default: 0)")
+    add("--shape", action="append", default=[], metavar="x=4,n", help="the shape of an input")
+    add("--json", action="store_true", help="print JSON; the schema is in docs/json-schema.md")
+    add("--debug", action="store_true", help="show the traceback of an unexpected error")
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors that say what to do next."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message with a pointer to the help and exit with 2."""
+        message = message.replace(", name=value", "")  # argparse asks for what may be left out
+        _complain("error", f"{message}\n(see {self.prog} --help; put -- before a formula with a -)")
+        raise SystemExit(BAD_INPUT)
+
+
+def _complain(kind: str, message: str) -> None:
+    color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    mark = f"\x1b[1;31m{kind}:\x1b[0m" if color else f"{kind}:"
+    sys.stderr.write(f"{mark} {message}\n")
+
+
+def _confess(error: Exception, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    first = (str(error).splitlines() or [""])[0]
+    _complain(
+        "bug",
+        f"{type(error).__name__}: {first:.200}\n"
+        "This is a fault in graphdbg. Please report it with the command you ran"
+        + (" and the traceback above." if debug else "; --debug shows the traceback."),
+    )
+    return BUG
+
+
+def _tolerate_narrow_encodings() -> None:
+    """A terminal that cannot show ∂ gets a question mark, not a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def _silence_stdout() -> None:
+    """Python flushes stdout once more at exit; there is nobody to read it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

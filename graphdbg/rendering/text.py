@@ -1,0 +1,194 @@
+"""Tables for a terminal: pure functions from the rows of `report` to Rich renderables.
+
+Values of the forward pass are green and gradients red, as on the circuit diagrams of CS231n.
+Every table fits the width it is given: columns of formulas are set side by side where there is
+room, and below each other where there is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ..sizes import to_text
+from . import numbers
+from .report import Array, GradientRow, NodeRow, OperandRow, StepRow
+
+VALUE, GRADIENT, NAME, DIM = "green", "red", "bold", "dim"
+LONGEST_FORMULA = 240  # characters of a formula in a table; the formula commands print all of it
+
+
+def title(text: str, note: str = "") -> Text:
+    """A section's heading."""
+    return Text.assemble(("\n" + text, "bold"), ("   " + note if note else "", DIM))
+
+
+def forward_table(rows: Sequence[NodeRow]) -> Table:
+    """The forward pass: name, formula, value, and the shape where there is one."""
+    table = _table()
+    table.add_column("node", style=NAME, no_wrap=True)
+    table.add_column("formula", ratio=1, overflow="fold")
+    shaped = any(row.value.shape for row in rows)
+    if shaped:
+        table.add_column("shape", style=DIM, no_wrap=True)
+    table.add_column("value", style=VALUE, justify="left" if shaped else "right", no_wrap=True)
+    call: str | None = None
+    for row in rows:
+        if row.call != call and row.call is not None:
+            table.add_row(Text("  " * (row.depth - 1) + row.call, style="italic cyan"))
+        call = row.call
+        cells = ["  " * row.depth + row.name, _clip(row.operation)]
+        shape = [_shape(row.value)] if shaped else []
+        table.add_row(*cells, *shape, numbers.array(row.value))
+    return table
+
+
+def backward_table(steps: Sequence[StepRow], width: int) -> Table:
+    """The backward pass: per step the upstream gradient, per operand local and contribution."""
+    formulas = any(_has_formula(step) for step in steps)
+    layouts = [_wide, _stacked] if formulas else [_stacked]
+    for layout in layouts:
+        table = layout(steps)
+        if _natural_width(table) <= width:
+            return table
+    return table
+
+
+def _has_formula(step: StepRow) -> bool:
+    return step.closed is not None or any(row.local is not None for row in step.operands)
+
+
+def _wide(steps: Sequence[StepRow]) -> Table:
+    table = _table()
+    for heading in ("step", "local", "upstream · local", "put in", "closed"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("value", justify="right", style=GRADIENT, no_wrap=True)
+    for at, step in enumerate(steps):
+        upstream = "\n+ ".join(step.terms) or step.name
+        heading = Text(f"{step.node} = {step.operation}", style=NAME)
+        sum_of = step.name if step.terms else ""
+        table.add_row(
+            _clipped(heading), sum_of, upstream, "", _clip(step.closed or ""), _value(step.value)
+        )
+        for row in step.operands:
+            table.add_row(*_operand_cells(row), _value(row.value))
+        _close(table, at, steps)
+    return table
+
+
+def _operand_cells(row: OperandRow) -> list[RenderableType]:
+    put_in, closed = _clip(row.put_in or ""), _clip(row.closed or "")
+    return [f"  → {row.operand}", _local(row), row.chain, put_in, closed]
+
+
+def _stacked(steps: Sequence[StepRow]) -> Table:
+    table = _table()
+    table.add_column("step", overflow="fold")
+    table.add_column("gradient", ratio=1, overflow="fold")
+    table.add_column("value", style=GRADIENT, no_wrap=True)
+    for at, step in enumerate(steps):
+        heading = Text(f"{step.node} = {step.operation}", style=NAME)
+        upstream = _equations([step.name, " + ".join(step.terms), step.closed])
+        table.add_row(_clipped(heading), upstream, _value(step.value))
+        for row in step.operands:
+            gradient = _equations([row.chain, row.put_in, row.closed])
+            local = Text(_local(row), style=DIM)
+            table.add_row(f"  → {row.operand}", Group(local, gradient), _value(row.value))
+        _close(table, at, steps)
+    return table
+
+
+def _equations(parts: Iterable[str | None]) -> Text:
+    """`a = b = c`, one part per line, equal neighbours once."""
+    kept: list[str] = []
+    for part in parts:
+        if part and (not kept or kept[-1] != part):
+            kept.append(_clip(part))
+    return Text("\n= ".join(kept))
+
+
+def _local(row: OperandRow) -> str:
+    if row.local is not None:
+        return _clip(f"{row.local_name} = {row.local}")
+    if row.local_value is not None and not row.local_value.shape:
+        return f"{row.local_name} = {numbers.number(row.local_value)}"
+    return row.local_name
+
+
+def gradients_table(rows: Sequence[GradientRow]) -> Table:
+    """The gradients that were asked for: closed form and value."""
+    table = _table(heading=False)
+    table.add_column("gradient", style=NAME, no_wrap=True)
+    if any(row.closed is not None for row in rows):
+        table.add_column("closed", ratio=1, overflow="fold")
+    if any(row.value.shape for row in rows):
+        table.add_column("shape", style=DIM, no_wrap=True)
+    table.add_column("value", style=GRADIENT, no_wrap=True)
+    for row in rows:
+        cells = [row.name]
+        if any(each.closed is not None for each in rows):
+            cells.append(f"= {_clip(row.closed)}" if row.closed else "")
+        if any(each.value.shape for each in rows):
+            cells.append(_shape(row.value))
+        table.add_row(*cells, _value(row.value))
+    return table
+
+
+def _table(heading: bool = True) -> Table:
+    return Table(
+        box=box.SIMPLE_HEAD if heading else box.SIMPLE,
+        show_header=heading,
+        header_style=DIM,
+        padding=(0, 1),
+        pad_edge=False,
+        show_edge=False,
+    )
+
+
+def _close(table: Table, at: int, steps: Sequence[StepRow]) -> None:
+    if at + 1 < len(steps):
+        table.add_section()
+
+
+def _natural_width(table: Table) -> int:
+    """The width at which no cell of the table would wrap."""
+    widths = []
+    for column in table.columns:
+        cells = [column.header, *column.cells]
+        widths.append(max((_cell_width(cell) for cell in cells), default=0))
+    return sum(widths) + 3 * (len(widths) - 1)
+
+
+def _cell_width(cell: RenderableType) -> int:
+    if isinstance(cell, Group):
+        return max(map(_cell_width, cell.renderables))
+    text = cell.plain if isinstance(cell, Text) else str(cell)
+    return max(map(cell_len, text.split("\n")))
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= LONGEST_FORMULA else text[: LONGEST_FORMULA - 2] + " …"
+
+
+def _clipped(text: Text) -> Text:
+    text.truncate(LONGEST_FORMULA, overflow="ellipsis")
+    return text
+
+
+def _shape(value: Array) -> str:
+    return to_text(value.shape) if value.shape else ""
+
+
+def _value(value: Array) -> str:
+    return numbers.array(value)
+
+
+def indented(renderable: RenderableType) -> Padding:
+    """The renderable moved in by two columns."""
+    return Padding(renderable, (0, 0, 0, 2))
