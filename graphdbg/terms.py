@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from itertools import permutations, product
 from typing import Any
 
@@ -197,13 +198,11 @@ def _tidy(factors: Iterable[Factor], bound: Bound) -> tuple[Fraction, Key] | Non
     """A term in canonical form, with the number split off; None when it is zero."""
     merged = _merge(factors)
     merged, bound = _contract_deltas(merged, bound)
-    scale = Fraction(1)
     used = {i for _, indices, _ in merged for i in indices}
-    for name, dim in bound:
-        if name not in used and isinstance(dim, int):
-            scale *= dim
-        elif name not in used:
-            raise TooLarge  # a sum over a named axis: the lowering turns it into a `dim` factor
+    scale = Fraction(1)
+    for number, sized in (_dim_factors(dim) for name, dim in bound if name not in used):
+        scale *= number
+        merged = _merge([*merged, *sized])
     bound = tuple(pair for pair in bound if pair[0] in used)
     for base, indices, _ in merged:
         if base.kind == "delta" and all(isinstance(i, int) for i in indices):
@@ -211,6 +210,22 @@ def _tidy(factors: Iterable[Factor], bound: Bound) -> tuple[Fraction, Key] | Non
                 return None
     kept = [f for f in merged if not (f[0].kind == "delta" and len(set(f[1])) == 1)]
     return scale, canonical(kept, bound)
+
+
+@lru_cache(maxsize=None)
+def dim_base(name: str) -> Base:
+    """The atom of a named dimension: one object everywhere, ordered before all interned atoms."""
+    return Base("dim", name, 0, -1 - int.from_bytes(name.encode(), "big"), positive=True)
+
+
+def _dim_factors(dim: Dim) -> tuple[int, list[Factor]]:
+    """A sum over an axis that nothing depends on: the axis' size as a factor."""
+    if not isinstance(dim, Size):
+        return dim, []
+    if len(dim.terms) > 1:
+        raise TooLarge  # a sum of sizes such as n + 1 would make two terms of one
+    names, number = dim.terms[0]
+    return number, [(dim_base(name), (), Fraction(1)) for name in names]
 
 
 def _merge(factors: Iterable[Factor]) -> list[Factor]:
@@ -245,10 +260,21 @@ def _contract_deltas(factors: list[Factor], bound: Bound) -> tuple[list[Factor],
             None,
         )
         if found is None:
-            return factors, tuple(pair for pair in bound if pair[0] in names)
+            return _spread_deltas(factors), tuple(pair for pair in bound if pair[0] in names)
         at, gone, kept = found
         factors = _merge(rename(factors[:at] + factors[at + 1 :], {gone: kept}))
         names.discard(str(gone))
+
+
+def _spread_deltas(factors: list[Factor]) -> list[Factor]:
+    """Next to a delta of two free indices, every factor is written in the first of them."""
+    for base, (first, second), _ in [f for f in factors if f[0].kind == "delta"]:
+        if isinstance(second, int):
+            first, second = second, first
+        if first != second:
+            others = [f for f in factors if f[0] is not base or f[1] not in ((first, second), (second, first))]
+            factors = [*rename(others, {second: first}), (base, (first, second), Fraction(1))]
+    return _merge(factors)
 
 
 def canonical(factors: list[Factor], bound: Bound) -> Key:
@@ -360,8 +386,8 @@ class Algebra:
         if not isinstance(dim, Size):
             return constant(dim)
         return collect(
-            (Fraction(c), [(self.base("dim", n, 0, positive=True), (), Fraction(1)) for n in names], ())
-            for names, c in dim.terms
+            (Fraction(number), [(dim_base(name), (), Fraction(1)) for name in names], ())
+            for names, number in dim.terms
         )
 
     def enclose(self, poly: Poly) -> tuple[Poly, tuple[Index, ...]]:
