@@ -6,6 +6,9 @@ sigmoid is NaN at -1000, `y*(1 - y)` is not. The tests have SymPy prove declared
 
 Conventions at kinks: relu'(0) = 0, abs'(0) = 0, sign' = 0, ties of maximum and minimum share the
 gradient equally.
+
+`guard(a, b)` is a > b as a number but 1 as a symbol: it steers `where` around rounding, between two
+forms that are equal in exact arithmetic, so that formulas are those of the natural form.
 """
 
 from __future__ import annotations
@@ -137,6 +140,8 @@ _ROWS = (
            ("0", "0"), (_R, _R), "a - b"),
     Scalar("ne", _compare("Ne"), _mask(np.not_equal), "(1.0 if {a} != {b} else 0.0)",
            ("0", "0"), (_R, _R), "a - b"),
+    Scalar("guard", lambda s, a, b: s.Integer(1), _mask(np.greater),
+           "(1.0 if {a} > {b} else 0.0)", ("0", "0"), (_R, _R)),
 )  # fmt: skip
 
 TABLE: dict[str, Scalar] = {row.name: row for row in _ROWS}

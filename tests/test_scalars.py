@@ -149,6 +149,7 @@ MP: dict[str, Any] = {
     "le": lambda a, b: mpmath.mpf(a <= b),
     "eq": lambda a, b: mpmath.mpf(a == b),
     "ne": lambda a, b: mpmath.mpf(a != b),
+    "guard": lambda a, b: mpmath.mpf(a > b),
 }
 DERIVATIVES: dict[str, tuple[Any, ...]] = {  # where mpmath.diff itself cannot go: at +-1000
     "sigmoid": (lambda a: mpmath.exp(-abs(a)) / (1 + mpmath.exp(-abs(a))) ** 2,),
