@@ -1,0 +1,406 @@
+"""Calls: which function is meant, its arguments, and the frame of a call of a written function.
+
+A function written in the language is inlined where it is called; each call is a frame
+(`graph.Call`) labelled by the name its result is assigned to, or by the function.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from . import ops
+from .errors import GraphError, ShapeError, SourceError, UnknownNameError, UnsupportedError
+from .functions import METHODS, NATIVES, find_function, function_names
+from .graph import NONE, Call, suggestion
+from .sizes import Size, to_text
+from .tape import Tape
+from .values import MISSING, REQUIRED, Function, Native, Ref, Scope, describe
+
+if TYPE_CHECKING:
+    from .reading import Reader
+
+MODULES = frozenset(
+    "np numpy jnp jax torch math F nn functional scipy special tf sp cmath".split()
+)
+MAX_CALLS = 40  # calls inside calls; each takes some ten levels of Python's own stack
+MAX_ROUNDS = 1_000_000  # of all loops together: more would not be a graph anyone can hold
+_SAME = {"dim": "axis", "dims": "axes", "keepdim": "keepdims", "input": "x", "a": "x", "tensor": "x"}
+_IGNORED = frozenset("dtype device requires_grad copy order out".split())
+
+
+# ------------------------------------------------------------------------------ which function
+
+
+def call(r: Reader, tree: ast.Call, label: str | None = None) -> Any:
+    """The value of a call; `label` is the name its result will be assigned to."""
+    func = tree.func
+    if type(func) is ast.Name:
+        function, given, general = _called(r, func, tree), [], False
+    elif type(func) is ast.Attribute:
+        function, given, general = _method(r, func)
+    else:
+        function, given, general = r.value(func), [], False
+    if not isinstance(function, (Native, Function)):
+        return _product(r, tree, function)
+    positional = [*given, *arguments(r, tree.args)]
+    named = keywords(r, tree, function)
+    if general and isinstance(function, Native) and function.along_axis and len(positional) == 2:
+        if type(positional[1]) is not Ref and not isinstance(positional[1], float):
+            named.setdefault("axis", positional.pop())
+    if isinstance(function, Native):
+        r.point(tree)
+        return apply_native(r.tape, function, positional, named)
+    return apply_written(r, function, positional, named, tree, label)
+
+
+def _called(r: Reader, func: ast.Name, tree: ast.Call) -> Any:
+    found = r.scope.find(func.id)
+    if found is not MISSING:
+        return found
+    if func.id in r.given:
+        return r.lookup(func.id, func)
+    function = find_function(func.id)
+    if function is None:
+        known = [*function_names(), *_functions_in(r.scope)]
+        near = suggestion(func.id, known)
+        r.fail(
+            f"no function named '{func.id}'{near}"
+            + ("" if near else f"; for a product write {func.id}*(...)"),
+            func,
+            UnknownNameError,
+        )
+    return function
+
+
+def _functions_in(scope: Scope | None) -> Iterator[str]:
+    while scope is not None:
+        yield from (name for name, value in scope.names.items() if isinstance(value, Function))
+        scope = scope.outer
+
+
+def _product(r: Reader, tree: ast.Call, value: Any) -> Any:
+    """`x(y + 1)`, where x turned out to be a value, is a product."""
+    if len(tree.args) != 1 or tree.keywords or isinstance(tree.args[0], ast.Starred):
+        text = r.chunk.span(tree.func).text  # type: ignore[union-attr]
+        r.fail(f"'{text}' is not a function but {r.tape.name_of(value)}", tree.func)
+    left, right = r.ref(value, tree.func), r.node(tree.args[0])
+    r.point(tree)
+    return r.tape.map("mul", left, right)
+
+
+def _method(r: Reader, func: ast.Attribute) -> tuple[Any, list[Any], bool]:
+    """`np.sum` or `x.sum`: the function, the array it is a method of, and that it is general."""
+    root: ast.expr = func
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    if isinstance(root, ast.Name) and root.id in MODULES:
+        if r.scope.find(root.id) is MISSING and root.id not in r.given:
+            return module_function(r, func.attr, func), [], True
+    if func.attr.startswith("_"):
+        r.fail(
+            f"'{func.attr}' is not in the language: no tricks with attributes", func, UnsupportedError
+        )
+    value = r.value(func.value)
+    if isinstance(value, (Native, Function)):
+        value = r.ref(value, func.value)
+    method = find_method(func.attr)
+    if method is None:
+        near = suggestion(func.attr, method_names())
+        r.fail(f"no method '{func.attr}'{near}; methods are functions such as .sum()", func, UnsupportedError)
+    r.point(func)
+    return method, [r.tape.ref(value)], True
+
+
+def module_function(r: Reader, name: str, tree: ast.expr) -> Any:
+    """The function a module's name stands for: `np.linalg.inv` is `inv`."""
+    function = METHODS.get(name) if name in ("view", "size") else None
+    function = function or find_function(name)
+    if function is None:
+        near = suggestion(name, function_names())
+        r.fail(f"no function named '{name}'{near}", tree, UnknownNameError)
+    return function
+
+
+def find_method(name: str) -> Native | Function | None:
+    """The function behind a method, None when there is none."""
+    return METHODS.get(name) or find_function(name)
+
+
+def method_names() -> list[str]:
+    """The names of all methods."""
+    return [*METHODS, *function_names()]
+
+
+# ---------------------------------------------------------------------------------- arguments
+
+
+def arguments(r: Reader, trees: Sequence[ast.expr]) -> list[Any]:
+    """The values of expressions; a starred list known while reading is spread out."""
+    found: list[Any] = []
+    for tree in trees:
+        if type(tree) is ast.Starred:
+            value = r.value(tree.value)
+            if not isinstance(value, (list, tuple, range)):
+                r.fail(f"only lists and tuples can be starred, found {r.tape.name_of(value)}", tree,
+                       UnsupportedError)  # fmt: skip
+            found.extend(value)
+        else:
+            found.append(r.value(tree))
+    return found
+
+
+def keywords(r: Reader, tree: ast.Call, function: Native | Function) -> dict[str, Any]:
+    """The named arguments by the names the function knows them by."""
+    if not tree.keywords:
+        return {}
+    known = parameter_names(function)
+    found: dict[str, Any] = {}
+    for keyword in tree.keywords:
+        name = keyword.arg
+        if name is None:
+            r.fail("**arguments are not in the language: write them out", keyword.value, UnsupportedError)
+        if name not in known:
+            name = _SAME.get(name, name)
+        if name not in known:
+            if name in _IGNORED:
+                continue
+            r.fail(
+                f"{function.name}() has no argument '{keyword.arg}'{suggestion(name, known)}; "
+                f"it takes {', '.join(known) or 'none'}",
+                keyword.value,
+            )
+        found[name] = r.value(keyword.value)
+    return found
+
+
+def parameter_names(function: Native | Function) -> list[str]:
+    """The names of a function's parameters."""
+    if isinstance(function, Function):
+        given = function.tree.args
+        return [each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    code = function.apply.__code__
+    return list(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
+
+
+def apply_native(tape: Tape, function: Native, positional: list[Any], named: dict[str, Any]) -> Any:
+    """A built-in function applied; errors where arguments are missing or too many."""
+    if not function.takes_many:
+        parameters = function.parameters
+        if len(positional) > len(parameters):
+            tape.fail(
+                f"{function.name}() takes {len(parameters)} arguments, found {len(positional)}"
+            )
+        given = {name for (name, _), _ in zip(parameters, positional, strict=False)} | set(named)
+        missing = [name for name, default in parameters if default is REQUIRED and name not in given]
+        if missing:
+            tape.fail(f"{function.name}() needs the argument '{missing[0]}'")
+        for (name, _), _ in zip(parameters, positional, strict=False):
+            if name in named:
+                tape.fail(f"{function.name}() got the argument '{name}' twice")
+    return function.apply(tape, *positional, **named)
+
+
+# ----------------------------------------------------------------------------- written functions
+
+
+def apply_written(
+    r: Reader, function: Function, positional: list[Any], named: dict[str, Any],
+    tree: ast.Call, label: str | None,
+) -> Any:  # fmt: skip
+    """A function of the language, inlined: its body is read once more, in a frame of its own."""
+    if function in r.active:
+        r.fail(
+            f"'{function.name}' calls itself: recursion is not in the language, write a for loop",
+            tree,
+            UnsupportedError,
+        )
+    if len(r.active) >= MAX_CALLS:
+        r.fail(f"calls are nested more than {MAX_CALLS} deep", tree)
+    span = r.chunk.span(tree)  # type: ignore[union-attr]
+    given = _bind(r, function, positional, named, tree)
+    b = r.builder
+    full = _label(r, label or function.name)
+    inputs = tuple(int(value) for value in given.values() if type(value) is Ref)
+    at = len(b.calls)
+    b.calls.append(Call(function.name, full, b.frame, span, inputs))
+    saved = (r.scope, r.chunk, b.frame)
+    outside = r.scope
+    r.scope = Scope(function.scope, given, full, function.from_library)
+    r.chunk, b.frame = function.chunk, at
+    r.active.append(function)
+    try:
+        signal = r.run(function.tree.body)
+    except GraphError as error:
+        if function.from_library and not outside.from_library:
+            raise type(error)(f"{function.name}: {error.message}", span=span) from error
+        raise
+    finally:
+        r.active.pop()
+        r.scope, r.chunk, b.frame = saved
+    b.span = span
+    result = signal.value if signal is not None else None
+    if type(result) is Ref:
+        b.calls[at] = replace(b.calls[at], output=int(result))
+        _remember(r.tape, function, given, result)
+    return result
+
+
+def _label(r: Reader, name: str) -> str:
+    base = f"{r.scope.label}.{name}" if r.scope.label else name
+    label, count = base, 1
+    while label in r.labels:
+        count += 1
+        label = f"{base}_{count}"
+    r.labels.add(label)
+    return label
+
+
+def _remember(tape: Tape, function: Function, given: dict[str, Any], result: Ref) -> None:
+    """Which scores a softmax came from, so that its logarithm can be taken in a stable way."""
+    if function.name == "softmax" and function.from_library:
+        rank = len(tape.builder.shapes[result])
+        if given.get("axis") in (-1, rank - 1) and type(given.get("x")) is Ref:
+            tape.origins[("softmax", int(result))] = given["x"]
+
+
+def _bind(
+    r: Reader, function: Function, positional: list[Any], named: dict[str, Any], tree: ast.Call
+) -> dict[str, Any]:
+    """The arguments by parameter; SourceError where one is missing or there are too many."""
+    spec = function.tree.args
+    names = [each.arg for each in (*spec.posonlyargs, *spec.args)]
+    if len(positional) > len(names):
+        r.fail(
+            f"{function.name}() takes {len(names)} argument{'s' * (len(names) != 1)} "
+            f"({', '.join(names)}), found {len(positional)}",
+            tree,
+        )
+    given = dict(zip(names, positional, strict=False))
+    for name, value in named.items():
+        if name in given:
+            r.fail(f"{function.name}() got the argument '{name}' twice", tree)
+        given[name] = value
+    defaults = dict(zip(reversed(names), reversed(spec.defaults), strict=False))
+    for argument, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
+        names.append(argument.arg)
+        if default is not None:
+            defaults[argument.arg] = default
+    for name in names:
+        if name not in given:
+            if name not in defaults:
+                r.fail(f"{function.name}() needs the argument '{name}'", tree)
+            given[name] = _default(r, function, defaults[name])
+    return {name: given[name] for name in names}
+
+
+def _default(r: Reader, function: Function, tree: ast.expr) -> Any:
+    """A default value, read where the function was defined."""
+    saved = (r.scope, r.chunk)
+    r.scope, r.chunk = function.scope, function.chunk
+    try:
+        return r.value(tree)
+    finally:
+        r.scope, r.chunk = saved
+
+
+# ---------------------------------------------------------------------------------------- loops
+
+
+def iterate(r: Reader, tree: ast.expr) -> Iterator[Any]:
+    """The values a loop runs over, which must be known while reading; rows of an array, too."""
+    value = r.value(tree)
+    if type(value) is Ref:
+        shape = r.tape.shape(value)
+        if not shape:
+            r.fail("cannot loop over a scalar", tree, ShapeError)
+        if isinstance(shape[0], Size):
+            r.fail(
+                f"cannot loop over {shape[0]} rows: loops are unrolled, so the number must be known",
+                tree,
+                UnsupportedError,
+            )
+        r.point(tree)
+        value = rows(r.tape, value)
+    if not isinstance(value, (range, list, tuple)):
+        r.fail(f"cannot loop over {r.tape.name_of(value)}: write range(...) or a list", tree)
+    if len(value) + r.rounds > MAX_ROUNDS:
+        r.fail(f"loops of more than {MAX_ROUNDS} rounds are not unrolled", tree)
+    for each in value:
+        r.rounds += 1
+        if r.rounds > MAX_ROUNDS:
+            r.fail(f"loops of more than {MAX_ROUNDS} rounds are not unrolled", tree)
+        yield each
+
+
+def rows(tape: Tape, ref: Ref) -> list[Ref]:
+    """The parts of an array along its first axis."""
+    shape = tape.shape(ref)
+    count = shape[0]
+    assert isinstance(count, int)
+    rest = tuple((0, dim, 1) for dim in shape[1:])
+    return [
+        tape.reshape(tape.emit(ops.Slice(((at, 1, 1), *rest)), ref), shape[1:]) for at in range(count)
+    ]
+
+
+def comprehension(r: Reader, tree: ast.ListComp | ast.GeneratorExp) -> list[Any]:
+    """The values of `[... for i in ... if ...]`; its variables are its own."""
+    outer = r.scope
+    inner = Scope(outer, {}, outer.label, outer.from_library)
+    found: list[Any] = []
+
+    def walk(depth: int) -> None:
+        if depth == len(tree.generators):
+            found.append(r.value(tree.elt))
+            return
+        generator = tree.generators[depth]
+        for value in iterate(r, generator.iter):
+            assign_loop(r, generator.target, value)
+            if all(_holds(r, test) for test in generator.ifs):
+                walk(depth + 1)
+
+    r.scope = inner
+    try:
+        walk(0)
+    finally:
+        r.scope = outer
+    return found
+
+
+def _holds(r: Reader, tree: ast.expr) -> bool:
+    value = r.value(tree)
+    if type(value) is Ref or isinstance(value, Size):
+        r.fail("the condition of a comprehension must be known while reading", tree, UnsupportedError)
+    return bool(value)
+
+
+def assign_loop(r: Reader, target: ast.expr, value: Any) -> None:
+    """Give the variables of a loop their values; they are no names of nodes."""
+    if isinstance(target, ast.Name):
+        r.scope.names[target.id] = value
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        parts = unpack(r, value, len(target.elts), target)
+        for part, element in zip(target.elts, parts, strict=True):
+            assign_loop(r, part, element)
+    else:
+        r.fail("a loop assigns names", target)
+
+
+def unpack(r: Reader, value: Any, count: int, tree: ast.expr) -> list[Any]:
+    """The `count` parts of a tuple, a list, or an array's first axis."""
+    if type(value) is Ref:
+        shape = r.tape.shape(value)
+        if not shape or not isinstance(shape[0], int):
+            r.fail(f"cannot unpack an array of shape {to_text(shape)}", tree, ShapeError)
+        r.point(tree)
+        parts = rows(r.tape, value)
+    elif isinstance(value, (tuple, list, range)):
+        parts = list(value)
+    else:
+        r.fail(f"cannot unpack {describe(value)}", tree)
+    if len(parts) != count:
+        r.fail(f"{len(parts)} values for {count} names", tree, ShapeError)
+    return parts

@@ -1,0 +1,395 @@
+"""One rule per kind of expression: what it is worth, as a node or as a static value."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from . import calls, indexing, linear, ops, values
+from .errors import SourceError, UnsupportedError
+from .graph import suggestion
+from .scalars import INFIX
+from .sizes import Size, product
+from .syntax import PaperProduct
+from .values import MISSING, Function, Native, Ref, describe, is_number, is_static
+
+if TYPE_CHECKING:
+    from .reading import Reader
+
+_ADVICE = {
+    "Import": "leave it out: np., torch. and math. names are known without it",
+    "ImportFrom": "leave it out: the functions are known by name",
+    "While": "write a for loop over a range that is known while reading",
+    "Lambda": "write def f(x): return ...",
+    "ClassDef": "write functions with def",
+    "Try": "leave it out: nothing here raises",
+    "TryStar": "leave it out: nothing here raises",
+    "With": "leave it out",
+    "NamedExpr": "assign on a line of its own",
+    "Dict": "write a list or single names",
+    "Set": "write a list",
+    "DictComp": "write a list comprehension",
+    "SetComp": "write a list comprehension",
+    "JoinedStr": "write plain text in quotes",
+    "Global": "names outside a function can be read in it anyway",
+    "Nonlocal": "names outside a function can be read in it anyway",
+    "Delete": "leave it out",
+    "Raise": "write assert condition, \"message\"",
+    "Yield": "return a list",
+    "YieldFrom": "return a list",
+    "Await": "leave await out",
+    "AsyncFunctionDef": "write def",
+    "AsyncFor": "write for",
+    "AsyncWith": "leave it out",
+    "Match": "write if and elif",
+    "Starred": "write the values out",
+    "Slice": "slices stand in square brackets after an array",
+}
+_CALLED = {
+    "Import": "import", "ImportFrom": "import", "While": "while loops", "Lambda": "lambda expressions",
+    "ClassDef": "classes", "Try": "try", "TryStar": "try", "With": "with", "NamedExpr": "':='",
+    "Dict": "dictionaries", "Set": "sets", "DictComp": "dictionaries", "SetComp": "sets",
+    "JoinedStr": "f-strings", "Global": "global", "Nonlocal": "nonlocal", "Delete": "del",
+    "Raise": "raise", "Yield": "yield", "YieldFrom": "yield", "Await": "await",
+    "AsyncFunctionDef": "async", "AsyncFor": "async", "AsyncWith": "async", "Match": "match",
+    "Starred": "starred values here", "Slice": "slices here",
+}  # fmt: skip
+
+
+def unsupported(r: Reader, tree: ast.AST) -> NoReturn:
+    """Raise UnsupportedError for Python that the language does not have, with what to do instead."""
+    kind = type(tree).__name__
+    name, advice = _CALLED.get(kind, kind), _ADVICE.get(kind, "see the language's description")
+    raise UnsupportedError(f"{name}: not in the language; {advice}", span=r.chunk.span(tree))  # type: ignore[union-attr]
+
+
+# ------------------------------------------------------------------------------- operators
+
+
+def _binary(r: Reader, tree: ast.BinOp) -> Any:
+    """Operators, from the left in a loop: a sum of 10,000 terms is 10,000 deep."""
+    spine: list[ast.BinOp] = []
+    node: ast.expr = tree
+    while type(node) is ast.BinOp:
+        spine.append(node)
+        node = node.left
+    left = r.value(node)
+    while spine:
+        step = spine.pop()
+        right = r.value(step.right)
+        left = _operate(r, step, left, right)
+    return left
+
+
+def _operate(r: Reader, tree: ast.BinOp, left: Any, right: Any) -> Any:
+    op = type(tree.op)
+    if type(left) is not Ref and type(right) is not Ref:
+        found = _static(r, tree, op, left, right)
+        if found is not MISSING:
+            return found
+    if op is ast.MatMult and r.existing is not None:
+        version = _version(r, tree)
+        if version is not None:
+            return version
+    if op is PaperProduct:
+        return _paper_product(r, tree, left, right)
+    left = left if type(left) is Ref else r.ref(left, tree.left)
+    right = right if type(right) is Ref else r.ref(right, tree.right)
+    r.point(tree)
+    function = INFIX.get(op)
+    if function is not None:
+        return r.tape.map(function, left, right)
+    rule = _OPERATORS.get(op)
+    if rule is None:
+        sign = {"LShift": "<<", "RShift": ">>", "BitXor": "^"}.get(op.__name__, op.__name__)
+        r.fail(f"the operator {sign} is not in the language", tree, UnsupportedError)
+    return rule(r, left, right)
+
+
+def _static(r: Reader, tree: ast.BinOp, op: type[ast.operator], left: Any, right: Any) -> Any:
+    """Exact arithmetic on numbers, and the sums and repetitions of tuples and lists."""
+    if op is PaperProduct:
+        op = ast.Mult
+    sequences = (list, tuple)
+    if isinstance(left, sequences) and op is ast.Add and type(left) is type(right):
+        return left + right
+    if isinstance(left, sequences) and op is ast.Mult and isinstance(right, int):
+        if len(left) * right > 1_000_000:
+            r.fail(f"a {type(left).__name__} of {len(left) * right} values is too long", tree)
+        return left * right
+    if isinstance(left, str) and isinstance(right, str) and op is ast.Add:
+        return left + right
+    try:
+        return values.arithmetic(op, left, right)
+    except SourceError as error:
+        raise SourceError(error.message, span=r.chunk.span(tree)) from error  # type: ignore[union-attr]
+
+
+def _version(r: Reader, tree: ast.BinOp) -> Ref | None:
+    """`h@1`, the name of an earlier version of h."""
+    if isinstance(tree.left, ast.Name) and isinstance(tree.right, ast.Constant):
+        found = r.root.names.get(f"{tree.left.id}@{tree.right.value}")
+        return found if type(found) is Ref else None
+    return None
+
+
+def _paper_product(r: Reader, tree: ast.BinOp, left: Any, right: Any) -> Any:
+    for value, side in ((left, tree.left), (right, tree.right)):
+        if isinstance(value, (Native, Function)):
+            r.fail(
+                f"'{value.name}' is a function: write {value.name}(...), with brackets; "
+                "as a variable it needs another name",
+                side,
+            )
+    left, right = r.ref(left, tree.left), r.ref(right, tree.right)
+    r.point(tree)
+    sign = tree.op.sign  # type: ignore[attr-defined]
+    return linear.paper_product(
+        r.tape, left, right, sign, _is_transposed(tree.left), _is_transposed(tree.right)
+    )
+
+
+def _is_transposed(tree: ast.expr) -> bool:
+    return isinstance(tree, ast.Attribute) and tree.attr in ("_T", "T")
+
+
+def _both(r: Reader, left: Any, right: Any) -> Ref:
+    return r.tape.map("mul", _mask(r, left), _mask(r, right))
+
+
+def _either(r: Reader, left: Any, right: Any) -> Ref:
+    return r.tape.map("maximum", _mask(r, left), _mask(r, right))
+
+
+def _mask(r: Reader, value: Any) -> Ref:
+    """A truth value of 0 or 1."""
+    ref = r.tape.ref(value)
+    return ref if r.tape.is_mask(ref) else r.tape.map("ne", ref, 0)
+
+
+def _modulo(r: Reader, left: Ref, right: Ref) -> Ref:
+    whole = r.tape.map("floor", r.tape.map("div", left, right))
+    return r.tape.map("sub", left, r.tape.map("mul", right, whole))
+
+
+_OPERATORS: dict[type[ast.operator], Callable[[Reader, Ref, Ref], Ref]] = {
+    ast.MatMult: lambda r, left, right: linear.matmul(r.tape, left, right),
+    ast.FloorDiv: lambda r, left, right: r.tape.map("floor", r.tape.map("div", left, right)),
+    ast.Mod: _modulo,
+    ast.BitAnd: _both,
+    ast.BitOr: _either,
+}
+
+
+def _unary(r: Reader, tree: ast.UnaryOp) -> Any:
+    value = r.value(tree.operand)
+    op = type(tree.op)
+    if isinstance(value, (Native, Function)):
+        value = r.ref(value, tree.operand)
+    r.point(tree)
+    if op is ast.USub:
+        return -value if is_number(value) else r.tape.map("neg", value)
+    if op is ast.UAdd:
+        return value if type(value) is Ref or is_number(value) else r.tape.ref(value)
+    if op is ast.Not and type(value) is not Ref:
+        return not value
+    return r.tape.map("eq", r.tape.ref(value), 0)
+
+
+def _compare(r: Reader, tree: ast.Compare) -> Any:
+    """`a < b < c` is (a < b)(b < c), a mask of zeros and ones."""
+    left, left_tree = r.value(tree.left), tree.left
+    result: Any = True
+    for op, right_tree in zip(tree.ops, tree.comparators, strict=True):
+        right = r.value(right_tree)
+        part = _compare_two(r, tree, type(op), (left, left_tree), (right, right_tree))
+        if part is False:
+            return False
+        if part is not True:
+            result = part if result is True else r.tape.map("mul", result, part)
+        left, left_tree = right, right_tree
+    return result
+
+
+def _compare_two(
+    r: Reader, tree: ast.Compare, op: type[ast.cmpop], left: tuple[Any, Any], right: tuple[Any, Any]
+) -> Any:
+    if op in (ast.Is, ast.IsNot) and (left[0] is None or right[0] is None):
+        return (left[0] is right[0]) == (op is ast.Is)
+    if is_static(left[0]) and is_static(right[0]):
+        try:
+            return values.compare(op, left[0], right[0])
+        except SourceError as error:
+            r.fail(error.message, tree)
+    function = INFIX.get(op)  # type: ignore[call-overload]
+    if function is None:
+        r.fail("arrays are compared with == != < <= > >=", tree, UnsupportedError)
+    a, b = r.ref(*left), r.ref(*right)
+    r.point(tree)
+    return r.tape.map(function, a, b)
+
+
+def _boolean(r: Reader, tree: ast.BoolOp) -> Any:
+    """`and` and `or`: decided at once for static values, products and maxima of masks otherwise."""
+    conjunction = isinstance(tree.op, ast.And)
+    result: Any = None
+    for part in tree.values:
+        value = r.value(part)
+        if type(value) is not Ref:
+            if bool(value) != conjunction:
+                return value
+            last = value
+            continue
+        last = value
+        r.point(tree)
+        if result is None:
+            result = _mask(r, value)
+        else:
+            result = (_both if conjunction else _either)(r, result, value)
+    return last if result is None else result
+
+
+def _choice(r: Reader, tree: ast.IfExp) -> Any:
+    test = r.value(tree.test)
+    if type(test) is not Ref:
+        if isinstance(test, Size):
+            r.fail(f"whether {test} is 0 is not known while reading", tree.test, UnsupportedError)
+        return r.value(tree.body if test else tree.orelse)
+    yes, no = r.node(tree.body), r.node(tree.orelse)
+    r.point(tree)
+    return r.tape.map("where", test, yes, no)
+
+
+# --------------------------------------------------------------------------- names, literals
+
+
+def _name(r: Reader, tree: ast.Name) -> Any:
+    found = r.scope.names.get(tree.id, MISSING)
+    return found if found is not MISSING else r.lookup(tree.id, tree)
+
+
+def _constant(r: Reader, tree: ast.Constant) -> Any:
+    value = tree.value
+    if isinstance(value, (complex, bytes)):
+        r.fail(f"{type(value).__name__} numbers are not in the language", tree, UnsupportedError)
+    if isinstance(value, int) and value.bit_length() > values.MAX_BITS:
+        r.fail("this number is too large", tree)
+    return value
+
+
+def _sequence(r: Reader, tree: ast.Tuple | ast.List) -> Any:
+    found = calls.arguments(r, tree.elts)
+    return tuple(found) if isinstance(tree, ast.Tuple) else found
+
+
+def _comprehension(r: Reader, tree: ast.ListComp | ast.GeneratorExp) -> list[Any]:
+    return calls.comprehension(r, tree)
+
+
+def _formatted(r: Reader, tree: ast.JoinedStr) -> str:
+    """f-strings make the names of parameters in the library."""
+    if not r.scope.from_library:
+        unsupported(r, tree)
+    parts = []
+    for part in tree.values:
+        inner = part.value if isinstance(part, ast.FormattedValue) else part
+        parts.append(str(r.value(inner)))
+    return "".join(parts)
+
+
+# ------------------------------------------------------------------------------- attributes
+
+
+def _attribute(r: Reader, tree: ast.Attribute) -> Any:
+    dotted = _dotted(tree)
+    if dotted is not None:
+        found = _by_dotted_name(r, dotted, tree)
+        if found is not MISSING:
+            return found
+    if tree.attr.startswith("__"):
+        r.fail(f"'{tree.attr}' is not in the language: no tricks with attributes", tree, UnsupportedError)
+    value = r.value(tree.value)
+    if isinstance(value, (Native, Function)):
+        value = r.ref(value, tree.value)
+    r.point(tree)
+    rule = _ATTRIBUTES.get(tree.attr)
+    if rule is not None and (type(value) is Ref or isinstance(value, (int, float, list, tuple))):
+        return rule(r, value)
+    if calls.find_method(tree.attr) is not None:
+        r.fail(f"'{tree.attr}' is a method: write .{tree.attr}(...)", tree)
+    known = [*(name for name in _ATTRIBUTES if not name.startswith("_")), *calls.method_names()]
+    r.fail(
+        f"no attribute '{tree.attr}' on {r.tape.name_of(value)}{suggestion(tree.attr, known)}; "
+        "known are .T .shape .size .ndim and methods such as .sum()",
+        tree,
+        UnsupportedError,
+    )
+
+
+def _dotted(tree: ast.expr) -> list[str] | None:
+    parts: list[str] = []
+    while isinstance(tree, ast.Attribute):
+        parts.append(tree.attr)
+        tree = tree.value
+    return [tree.id, *reversed(parts)] if isinstance(tree, ast.Name) else None
+
+
+def _by_dotted_name(r: Reader, parts: list[str], tree: ast.Attribute) -> Any:
+    """`L.d_W1` and `o.W1`, names with dots; `np.pi` and `np.newaxis`."""
+    found = r.root.names.get(".".join(parts), MISSING)
+    if found is not MISSING:
+        return found
+    if parts[0] in calls.MODULES and r.scope.find(parts[0]) is MISSING and parts[0] not in r.given:
+        if parts[-1] in _MODULE_CONSTANTS:
+            return _MODULE_CONSTANTS[parts[-1]]
+        return calls.module_function(r, parts[-1], tree)
+    return MISSING
+
+
+_MODULE_CONSTANTS = {
+    "pi": math.pi, "e": math.e, "inf": math.inf, "newaxis": None,
+    "float64": float, "float32": float, "float": float, "double": float, "int64": int, "long": int,
+}  # fmt: skip
+
+
+def _transpose(r: Reader, value: Any) -> Any:
+    return linear.transpose(r.tape, r.tape.ref(value))
+
+
+def _inverse(r: Reader, value: Any) -> Any:
+    """`X⁻¹`: the inverse of a matrix, 1/x of a number."""
+    ref = r.tape.ref(value)
+    if not r.tape.shape(ref):
+        return r.tape.map("pow", ref, -1)
+    return r.tape.emit(ops.Inverse(), ref)
+
+
+_ATTRIBUTES: dict[str, Callable[[Reader, Any], Any]] = {
+    "T": _transpose,
+    "_T": _transpose,
+    "mT": lambda r, value: linear.swap(r.tape, r.tape.ref(value), -1, -2),
+    "_inv": _inverse,
+    "shape": lambda r, value: r.tape.shape(value),
+    "ndim": lambda r, value: len(r.tape.shape(value)),
+    "size": lambda r, value: product(r.tape.shape(value)),
+}
+
+EXPRESSIONS: dict[type[ast.expr], Callable[[Reader, Any], Any]] = {
+    ast.BinOp: _binary,
+    ast.UnaryOp: _unary,
+    ast.Compare: _compare,
+    ast.BoolOp: _boolean,
+    ast.IfExp: _choice,
+    ast.Name: _name,
+    ast.Constant: _constant,
+    ast.Tuple: _sequence,
+    ast.List: _sequence,
+    ast.ListComp: _comprehension,
+    ast.GeneratorExp: _comprehension,
+    ast.JoinedStr: _formatted,
+    ast.Attribute: _attribute,
+    ast.Call: calls.call,
+    ast.Subscript: lambda r, tree: indexing.subscript(r, tree),
+}

@@ -1,0 +1,493 @@
+"""Paper notation to Python: `f=(x+y)z`, `2x²`, `xᵀ`, `W·x`, `A ⊙ B`, with a way back to the original text.
+
+The rewriting works on tokens and knows no grammar beyond them: it writes the product that was left
+out, spells superscripts and signs as Python does, and gives each name that Python could not read
+(`θ`, `x₁`, `lambda`) a plain stand-in. `Rewritten` maps each place of the result back, so that
+spans and carets always refer to what the person wrote.
+
+What the grammar has no word for is passed on: products of paper (`Wx`, `W·x`, `W×x`) are listed in
+`Rewritten.products`, a paper transpose is the attribute `_T`, an inverse `X⁻¹` the attribute `_inv`.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Container
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .errors import SourceError, UnsupportedError
+from .source import Source, Span
+
+MAX_NESTING = 100  # brackets in brackets; the walk over them recurses, Python's own limit is 200
+GREEK = frozenset(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron rho sigma "
+    "tau upsilon phi chi psi omega".split()
+)
+_SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀ⊤"
+_PLAIN_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
+_SIGNS = {
+    "⊙": "*", "∘": "*", "∗": "*", "−": "-", "–": "-", "÷": "/", "∕": "/",
+    "≤": "<=", "≥": ">=", "≠": "!=", "^": "**",
+}  # fmt: skip
+_PRODUCTS = {"·": "·", "⋅": "·", "∙": "·", "×": "×"}
+_ADVICE = {
+    "∑": "write sum(...)", "Σ": "write sum(...)", "∏": "write prod(...)", "∫": "integrals are not "
+    "in the language", "∇": "gradients are taken of the whole graph, not written in it",
+    "“": 'write plain quotes, "..."', "”": 'write plain quotes, "..."', "$": "leave LaTeX's $ out",
+    "\\": "LaTeX commands are not read; write the function's name", "!": "write != for 'not equal'",
+    "?": "write a if c else b, or where(c, a, b)", "|": "write abs(...) or norm(...)",
+}  # fmt: skip
+
+_NAME = rf"[^\W\d₀-₉{_SUPERSCRIPTS}](?:[^\W{_SUPERSCRIPTS}]|[\u0300-\u036f])*"
+_TOKEN = re.compile(
+    rf"""(?P<space>(?:[ \t\f]|\\\r?\n)+)
+    |(?P<comment>\#[^\r\n]*)
+    |(?P<newline>\r\n|\n|\r)
+    |(?P<partial>∂[ \t]*(?P<of>{_NAME})[ \t]*/[ \t]*∂[ \t]*(?P<by>{_NAME}(?:\.{_NAME})*))
+    |(?P<string>"{{3}}(?:[^\\]|\\.)*?"{{3}}|'{{3}}(?:[^\\]|\\.)*?'{{3}}
+        |"(?:[^"\\\r\n]|\\[^\r\n])*"|'(?:[^'\\\r\n]|\\[^\r\n])*')
+    |(?P<number>0[xX][\da-fA-F]+(?![\w])|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)
+    |(?P<name>{_NAME})
+    |(?P<super>[{_SUPERSCRIPTS}]+)
+    |(?P<op>\*\*=?|//=?|==|!=|<=|>=|<<|>>|->|:=|\.\.\.|[-+*/@%&|^=<>~,:;.()\[\]{{}}']=?|[√…⋅∙·×⊙∘∗−–÷∕≤≥≠])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_LAMBDA = re.compile(rf"lambda(?:[ \t]+[*]*{_NAME}[ \t]*(?:=[^,:\n]*)?(?:,[ \t]*[*]*{_NAME}[ \t]*(?:=[^,:\n]*)?)*)?[ \t]*:")
+_VALUES = frozenset({"True", "False", "None"})
+_ASSIGNMENTS = frozenset({"=", "+=", "-=", "*=", "/=", "**=", "@=", ":="})
+
+
+class Token(NamedTuple):
+    """A piece of the original text; `kind` is a group of the token pattern, `keyword` or `transpose`."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """Plain ASCII Python with, for each of its pieces, the characters it came from.
+
+    `products` maps the offset of a `*` to the sign of paper it stands for ("" when left out);
+    `names` maps stand-ins to the names they stand for.
+    """
+
+    text: str
+    starts: list[int]
+    pieces: list[tuple[int, int, int]]  # end here, start and end in the original
+    products: dict[int, str]
+    names: dict[str, str]
+
+    def start(self, offset: int) -> int:
+        """The place in the original text of what begins at `offset`."""
+        at = max(0, bisect_right(self.starts, offset) - 1)
+        end, first, last = self.pieces[at]
+        same = end - self.starts[at] == last - first
+        return min(first + (offset - self.starts[at]), last) if same else first
+
+    def end(self, offset: int) -> int:
+        """The place in the original text of what ends before `offset`."""
+        at = max(0, bisect_left(self.starts, offset) - 1)
+        end, first, last = self.pieces[at]
+        same = end - self.starts[at] == last - first
+        return min(first + (offset - self.starts[at]), last) if same else last
+
+
+def rewrite(
+    source: Source,
+    is_function: Callable[[str], bool] = lambda name: False,
+    bound: Container[str] = (),
+) -> Rewritten:
+    """The program as plain Python; `bound` are names with values, which are never functions.
+
+    Raises SourceError for characters no notation uses and brackets nested too deeply.
+
+    >>> rewrite(Source("f=(x+y)z")).text
+    'f=(x+y)*z'
+    >>> rewrite(Source("2x² y'"), str.isupper).text
+    '2*x**2 *y._T'
+    """
+    tokens = lex(source)
+    writer = _Writer(source, tokens, survey(tokens, is_function, bound))
+    return writer.run()
+
+
+def lex(source: Source) -> list[Token]:
+    """The tokens of a program, without spaces, comments and the line breaks inside brackets."""
+    tokens: list[Token] = []
+    text, at, opened = source.text, 0, []
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise _unreadable(source, at)
+        kind, start, at = str(match.lastgroup), at, match.end()
+        if kind in ("of", "by"):
+            kind = "partial"
+        if kind in ("space", "comment") or (kind == "newline" and opened):
+            continue
+        if kind == "string" and text[start] == "'" and _is_transpose(tokens, start):
+            kind, at = "transpose", start + 1
+        token = _classify(kind, text[start:at], start, source)
+        at = token.end
+        tokens.append(token)
+        _count_bracket(token, opened, source)
+    return tokens
+
+
+def _classify(kind: str, text: str, start: int, source: Source) -> Token:
+    if kind == "op" and text.startswith("'"):
+        return Token("transpose", "'", start, start + 1)
+    if kind == "op" and len(text) == 2 and text[1] == "=" and text[0] in ",:;.()[]{}^~":
+        text = text if text == ":=" else text[0]
+    if kind == "name" and keyword.iskeyword(text) and text not in _VALUES:
+        is_name = text == "lambda" and not _LAMBDA.match(source.text, start)
+        is_name = is_name or text == "lambda" and _begins_line(source.text, start)
+        return Token("name" if is_name else "keyword", text, start, start + len(text))
+    if kind == "name":
+        text_end = start + len(text)
+        return Token(kind, unicodedata.normalize("NFC", text).replace("µ", "μ"), start, text_end)
+    return Token(kind, text, start, start + len(text))
+
+
+def _begins_line(text: str, start: int) -> bool:
+    return not text[text.rfind("\n", 0, start) + 1 : start].strip()
+
+
+def _is_transpose(tokens: list[Token], start: int) -> bool:
+    """A quote right after an operand, without a space, is a transpose, as in MATLAB."""
+    return bool(tokens) and tokens[-1].end == start and _ends_operand(tokens[-1])
+
+
+def _count_bracket(token: Token, opened: list[Token], source: Source) -> None:
+    if token.kind != "op":
+        return
+    if token.text in "([{":
+        opened.append(token)
+        if len(opened) > MAX_NESTING:
+            raise too_deep(source, token.start)
+    elif token.text in ")]}" and opened:
+        opened.pop()
+
+
+def too_deep(source: Source, at: int) -> SourceError:
+    """The error for the bracket at `at`, which is one too many inside others."""
+    return SourceError(
+        f"brackets are nested more than {MAX_NESTING} deep: name the inner parts on lines of their own",
+        span=Span(source, at, at + 1),
+    )
+
+
+def _unreadable(source: Source, at: int) -> SourceError:
+    char = source.text[at]
+    if char in "\"'":
+        return SourceError("this string is never closed", span=Span(source, at, at + 1))
+    known = f"'{char}' " if char.isprintable() else ""
+    advice = _ADVICE.get(char, "remove it or write its name in letters")
+    return SourceError(
+        f"cannot read the character {known}(U+{ord(char):04X}): {advice}",
+        span=Span(source, at, at + 1),
+    )
+
+
+def _ends_operand(token: Token) -> bool:
+    return (
+        token.kind in ("name", "number", "super", "transpose", "partial")
+        or token.kind == "op" and token.text in (")", "]", "}")
+    )  # fmt: skip
+
+
+def _begins_operand(token: Token) -> bool:
+    return token.kind in ("name", "number", "partial") or token.text in ("(", "√")
+
+
+# ------------------------------------------------------------- which names are functions
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the tokens say about the names: which are called, which hold values."""
+
+    called: Callable[[str], bool]
+    used: frozenset[str]
+
+    def is_call(self, name: str) -> bool:
+        """Whether `name(...)` calls a function rather than multiplies.
+
+        An unknown long name is left as a call, so that a misspelt function is found out.
+        """
+        if self.called(name):
+            return True
+        letters = re.sub(r"[\d_₀-₉]+", "", name)
+        short = len(letters) <= 2 or not name.isascii() or letters in GREEK
+        return not short and name not in self.used
+
+
+def survey(
+    tokens: list[Token], is_function: Callable[[str], bool], bound: Container[str] = ()
+) -> Survey:
+    """The `Survey` of a program: definitions win over values, values over known functions."""
+    defined, assigned, used = set[str](), set[str](), set[str]()
+    for line in _statements(tokens):
+        _survey_statement(line, defined, assigned, used, is_function)
+
+    def called(name: str) -> bool:
+        if name in defined:
+            return True
+        return is_function(name) and name not in assigned and name not in bound
+
+    return Survey(called, frozenset(used | assigned))
+
+
+def _statements(tokens: list[Token]) -> list[list[Token]]:
+    lines: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.kind == "newline" or token.text == ";":
+            lines.append([])
+        else:
+            lines[-1].append(token)
+    return [line for line in lines if line]
+
+
+def _survey_statement(
+    line: list[Token], defined: set[str], assigned: set[str], used: set[str],
+    is_function: Callable[[str], bool],
+) -> None:  # fmt: skip
+    if line[0].text == "def":
+        names = [token.text for token in line if token.kind == "name"]
+        defined.update(names)  # a parameter may be given a function
+        return
+    depth, targets, target_end = 0, list[str](), 0
+    for at, token in enumerate(line):
+        depth += (token.text in "([{") - (token.text in ")]}") if token.kind == "op" else 0
+        following = line[at + 1].text if at + 1 < len(line) else ""
+        if token.kind == "name" and following != "(" and (not at or line[at - 1].text != "."):
+            used.add(token.text)
+            if depth == 0:
+                targets.append(token.text)
+        if depth == 0 and token.kind == "op" and token.text in _ASSIGNMENTS and not target_end:
+            target_end = at + 1
+            assigned.update(targets)
+        elif depth == 0 and token.text == ":" and at == 1:
+            assigned.add(line[0].text)
+    rest = line[target_end:]
+    if target_end and len(rest) == 1 and rest[0].kind == "name":
+        if is_function(rest[0].text) or rest[0].text in defined:
+            defined.update(targets[:1])  # act = tanh
+
+
+# ------------------------------------------------------------------------- writing Python
+
+
+@dataclass
+class _Writer:
+    source: Source
+    tokens: list[Token]
+    survey: Survey
+    parts: list[str] = field(default_factory=list)
+    length: int = 0
+    starts: list[int] = field(default_factory=list)
+    pieces: list[tuple[int, int, int]] = field(default_factory=list)
+    products: dict[int, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    stand_ins: dict[str, str] = field(default_factory=dict)
+
+    def run(self) -> Rewritten:
+        """The whole text, token by token."""
+        indent = self._common_indent()
+        after, at = 0, 0
+        while at < len(self.tokens):
+            token = self.tokens[at]
+            first = at == 0 or self.tokens[at - 1].kind == "newline"
+            gap = self._gap(after, token.start)
+            self._put_gap(gap[indent:] if first and token.kind != "newline" else gap, after)
+            if at and self._juxtaposed(at):
+                self._product("", token.start, token.start)
+            used = self._definition(at) or self._token(at)
+            after = self.tokens[at + used - 1].end
+            at += used
+        if not self.pieces:
+            self._put("", 0, 0)
+        return Rewritten(
+            "".join(self.parts), self.starts, self.pieces, self.products, self.names
+        )
+
+    def _gap(self, start: int, end: int) -> str:
+        """The space between two tokens; comments are dropped, odd line breaks made plain."""
+        text = self.source.text[start:end]
+        if "#" in text:
+            text = re.sub(r"#[^\r\n]*", "", text)
+        return text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", " ") if text else ""
+
+    def _common_indent(self) -> int:
+        """The spaces that every line begins with, as in a text quoted inside a program."""
+        starts = [
+            token.start for at, token in enumerate(self.tokens)
+            if token.kind != "newline" and (at == 0 or self.tokens[at - 1].kind == "newline")
+        ]  # fmt: skip
+        text = self.source.text
+        widths = [at - (text.rfind("\n", 0, at) + 1) for at in starts]
+        return min(widths, default=0)
+
+    def _put_gap(self, gap: str, start: int) -> None:
+        if gap:
+            self._put(gap, start, start + len(gap))
+
+    def _put(self, text: str, start: int, end: int) -> None:
+        self.parts.append(text)
+        self.starts.append(self.length)
+        self.length += len(text)
+        self.pieces.append((self.length, start, end))
+
+    def _product(self, sign: str, start: int, end: int) -> None:
+        self.products[self.length] = sign
+        self._put("*", start, end)
+
+    def _juxtaposed(self, at: int) -> bool:
+        """Whether a product was left out before token `at`."""
+        before, token = self.tokens[at - 1], self.tokens[at]
+        if not _ends_operand(before) or not _begins_operand(token):
+            return False
+        if before.kind == "number" and token.kind == "number":
+            return False
+        if token.text != "(" or before.kind != "name":
+            return True
+        if at >= 2 and self.tokens[at - 2].text == ".":
+            return before.text == "T"
+        if at >= 2 and self.tokens[at - 2].text == "def":
+            return False
+        return not self.survey.is_call(before.text) and not self._several(at)
+
+    def _several(self, at: int) -> bool:
+        """Whether the brackets opened at token `at` hold no value, several, or named ones."""
+        if self.tokens[at + 1 : at + 2] and self.tokens[at + 1].text == ")":
+            return True
+        depth = 0
+        for token in self.tokens[at:]:
+            if token.kind == "op":
+                depth += (token.text in "([{") - (token.text in ")]}")
+                if depth == 1 and token.text in (",", "="):
+                    return True
+            if depth == 0:
+                return False
+        return False
+
+    def _definition(self, at: int) -> int:
+        """`f(x, y) = ...` at the start of a statement, as `f: _inputs(x, y) = ...`."""
+        if at and self.tokens[at - 1].kind != "newline" and self.tokens[at - 1].text != ";":
+            return 0
+        if self.tokens[at].kind != "name" or len(self.tokens) < at + 5:
+            return 0
+        if self.tokens[at + 1].text != "(":
+            return 0
+        end = at + 2
+        while self.tokens[end].kind == "name" and self.tokens[end + 1 : end + 2]:
+            end += 1
+            if self.tokens[end].text != ",":
+                break
+            end += 1 if self.tokens[end + 1 : end + 2] else 0
+        following = self.tokens[end + 1].text if end + 1 < len(self.tokens) else ""
+        if self.tokens[end].text != ")" or following not in ("=", ":="):
+            return 0
+        self._token(at)
+        self._put(": _inputs", self.tokens[at].end, self.tokens[at].end)
+        return 1
+
+    def _token(self, at: int) -> int:
+        """Write token `at`; the number of tokens used up."""
+        token = self.tokens[at]
+        if token.kind in _RULES:
+            _RULES[token.kind](self, token)
+        elif token.text in _PRODUCTS:
+            self._product(_PRODUCTS[token.text], token.start, token.end)
+        elif token.text == "√":
+            return self._root(at)
+        elif token.text == "^" and self._transposes(at):
+            self._put("._T", token.start, self.tokens[at + 1].end)
+            return 2
+        elif token.text == ":=" and self._begins_statement(at - 1):
+            self._put("=", token.start, token.end)
+        elif token.text == "…":
+            self._put("...", token.start, token.end)
+        else:
+            self._put(_SIGNS.get(token.text, token.text), token.start, token.end)
+        return 1
+
+    def _begins_statement(self, at: int) -> bool:
+        return at == 0 or self.tokens[at - 1].kind == "newline" or self.tokens[at - 1].text == ";"
+
+    def _transposes(self, at: int) -> bool:
+        """`x^T`, where no T is used as a name."""
+        following = self.tokens[at + 1] if at + 1 < len(self.tokens) else None
+        if following is None or following.text not in ("T", "⊤", "ᵀ"):
+            return False
+        elsewhere = sum(
+            token.text == "T" and self.tokens[before].text not in ("^", ".")
+            for before, token in enumerate(self.tokens[1:])
+        )
+        return following.text != "T" or not (elsewhere or self.tokens[0].text == "T")
+
+    def _root(self, at: int) -> int:
+        """`√x` and `√(...)` as calls of sqrt."""
+        token = self.tokens[at]
+        operand = self.tokens[at + 1] if at + 1 < len(self.tokens) else None
+        self._put("sqrt", token.start, token.end)
+        if operand is None or operand.text == "(":
+            return 1
+        self._put("(", operand.start, operand.start)
+        self._token(at + 1)
+        self._put(")", operand.end, operand.end)
+        return 2
+
+    def _name(self, token: Token) -> None:
+        name = token.text
+        if not name.isascii() or keyword.iskeyword(name) and name not in _VALUES:
+            plain = self.stand_ins.setdefault(name, f"_name{len(self.stand_ins)}_")
+            self.names[plain] = name
+            name = plain
+        self._put(name, token.start, token.end)
+
+    def _partial(self, token: Token) -> None:
+        """`∂L/∂W1` is the name `L.d_W1`."""
+        of, by = re.sub(r"[∂ \t]", "", token.text).split("/")
+        self._name(Token("name", f"{of}.d_{by}", token.start, token.end))
+
+    def _superscript(self, token: Token) -> None:
+        run = token.text.replace("⊤", "ᵀ")
+        if run in ("ᵀ", "⁻¹", "⁻ᵀ"):
+            spelled = {"ᵀ": "._T", "⁻¹": "._inv", "⁻ᵀ": "._inv._T"}[run]
+        elif re.fullmatch("[⁺⁻]?(?:[⁰¹²³⁴⁵⁶⁷⁸⁹]+|ⁿ)", run):
+            spelled = f"**{run.translate(_PLAIN_DIGITS)}"
+        else:
+            span = Span(self.source, token.start, token.end)
+            raise SourceError(f"cannot read the superscript '{token.text}': write ^(...)", span=span)
+        self._put(spelled, token.start, token.end)
+
+    def _string(self, token: Token) -> None:
+        text = token.text
+        if not text.isascii():
+            text = text.encode("ascii", "backslashreplace").decode()
+        self._put(text, token.start, token.end)
+
+    def _transpose(self, token: Token) -> None:
+        before = self.parts[-1]
+        if before in ("f", "F") and re.match(r"'[^'\n]*\{[^'\n]*'", self.source.text[token.start :]):
+            span = Span(self.source, token.start - 1, token.end)
+            raise UnsupportedError("f-strings are not in the language", span=span)
+        self._put("._T", token.start, token.end)
+
+
+_RULES: dict[str, Callable[[_Writer, Token], None]] = {
+    "name": _Writer._name,
+    "partial": _Writer._partial,
+    "super": _Writer._superscript,
+    "string": _Writer._string,
+    "transpose": _Writer._transpose,
+    "newline": lambda self, token: self._put("\n", token.start, token.end),
+}

@@ -1,0 +1,498 @@
+"""`Reader`: the statements of a program, one after another, onto the tape.
+
+Loops are unrolled, functions inlined, conditions decided while reading. Names assigned at the top
+are the nodes' names: the latest holder of a name keeps it, earlier ones become `h@1`, `h@2`; an
+input that is assigned again keeps its name, later versions are `x@2`, ... Names assigned inside a
+call are `label.name`. Names that nobody assigned are inputs.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import calls, ops, sizes
+from .errors import GraphError, ShapeError, SourceError, UnknownNameError, UnsupportedError
+from .expressions import EXPRESSIONS, unsupported
+from .functions import find_function, is_function
+from .graph import NONE, Builder, Graph, suggestion
+from .sizes import Shape, Size, to_text
+from .source import Source, Span
+from .syntax import Chunk, statements
+from .tape import Tape
+from .values import MISSING, Function, Native, Ref, Scope
+
+CONSTANTS = {"pi": math.pi, "π": math.pi, "inf": math.inf}
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Why a block ended early: `return` (with its value), `break` or `continue`."""
+
+    kind: str
+    value: Any = None
+
+
+class Reader:
+    """Reads programs onto a builder's tape; `names` given, free names are errors, not inputs."""
+
+    def __init__(
+        self, builder: Builder, given: Mapping[str, Shape], names: Mapping[str, Any] | None = None
+    ) -> None:
+        self.builder = builder
+        self.tape = Tape(builder)
+        self.given = given
+        self.existing = names
+        self.root = self.scope = Scope(names=dict(names or {}))
+        self.chunk: Chunk | None = None
+        self.statement = 0
+        self.rounds = 0
+        self.free: dict[str, int] = {}  # undeclared inputs, each with the statement that first used it
+        self.versions: dict[tuple[str, str], list[Any]] = {}
+        self.results: list[Any] = []
+        self.result_trees: list[ast.expr] = []
+        self.active: list[Function] = []
+        self.labels: set[str] = {call.label for call in builder.calls}
+        shapes = [*given.values(), *(builder.shapes if names is not None else ())]
+        for shape in shapes:
+            for dim in sizes.names_in(shape):
+                self.root.names.setdefault(dim, sizes.named(dim))
+
+    # ------------------------------------------------------------------------ programs
+
+    def program(self, source: Source) -> None:
+        """Read a whole program."""
+        bound = self.given if self.existing is None else {**self.given, **self.root.names}
+        try:
+            for chunk, tree in statements(source, is_function, bound):
+                self.chunk = chunk
+                self.execute(tree)
+        except RecursionError as error:
+            span = self.builder.span or Span(source, 0, 1)
+            raise SourceError(
+                "this is nested too deeply: name its parts on lines of their own", span=span
+            ) from error
+
+    def graph(self) -> Graph:
+        """The graph of what was read."""
+        assigned = self._name_nodes()
+        if self.results:
+            outputs = self._result_ids()
+        else:
+            outputs = self._unused(assigned)
+        if not outputs:
+            raise SourceError(
+                "the program computes nothing: write a formula such as f = (x + y)*z",
+                span=Span(self.chunk.source, 0, 0) if self.chunk else None,
+            )
+        return self.builder.build(outputs)
+
+    def assigned(self) -> dict[str, int]:
+        """The nodes by the names the program gave them; statement expressions are `f` or `out`."""
+        found = {
+            name: int(self.tape.ref(versions[-1]))
+            for (label, name), versions in self.versions.items()
+            if not label and _is_value(versions[-1])
+        }
+        for value in self.results:
+            found[_free_name("f", found) if "f" not in found else _free_name("out", found)] = int(
+                self.tape.ref(value)
+            )
+        return found
+
+    def _name_nodes(self) -> list[tuple[str, Any]]:
+        """Give the nodes their names; the names assigned at the top with their latest values."""
+        top = [item for item in self.versions.items() if not item[0][0]]
+        inner = [item for item in self.versions.items() if item[0][0]]
+        b = self.builder
+        for (label, name), versions in (*top, *inner):
+            full = f"{label}.{name}" if label else name
+            nodes = [value for value in versions if type(value) is Ref]
+            is_input = not label and name in self.free
+            for at, node in enumerate(nodes, 1):
+                last = at == len(nodes) and not is_input
+                b.name(node, full if last else f"{full}@{at + is_input}")
+        for (_, name), versions in top:
+            if isinstance(versions[-1], (int, float)) and type(versions[-1]) is not Ref:
+                known = b._known.get((ops.Const(versions[-1]), ()))
+                if known is not None:
+                    b.aliases.setdefault(name, known)
+        return [(name, versions[-1]) for (_, name), versions in top]
+
+    def _result_ids(self) -> list[int]:
+        taken = {name for label, name in self.versions if not label} | set(self.free)
+        outputs = []
+        for value in self.results:
+            for part in value if isinstance(value, (tuple, list)) else (value,):
+                at = self.tape.ref(part)
+                if at not in self.builder.names:
+                    name = "f" if "f" not in taken else _free_name("out", taken)
+                    taken.add(name)
+                    self.builder.name(at, name)
+                outputs.append(int(at))
+        return list(dict.fromkeys(outputs))
+
+    def _unused(self, assigned: Sequence[tuple[str, Any]]) -> list[int]:
+        """The assigned nodes that nothing uses, else the last assigned value."""
+        used = bytearray(len(self.builder.ops))
+        for args in self.builder.args:
+            for arg in args:
+                used[arg] = 1
+        nodes = [value for _, value in assigned if type(value) is Ref]
+        outputs = [
+            int(at) for at in nodes if not used[at] and type(self.builder.ops[at]) is not ops.Input
+        ]
+        if outputs:
+            return list(dict.fromkeys(outputs))
+        values = [(name, value) for name, value in assigned if _is_value(value)]
+        if not values:
+            return []
+        name, value = values[-1]
+        at = self.tape.ref(value)
+        self.builder.name(at, name) if self.builder.names.get(at) != name else None
+        return [int(at)]
+
+    # ---------------------------------------------------------------------- statements
+
+    def run(self, body: Sequence[ast.stmt]) -> Signal | None:
+        """Execute a block; the signal it ended with."""
+        for tree in body:
+            signal = self.execute(tree)
+            if signal is not None:
+                return signal
+        return None
+
+    def execute(self, tree: ast.stmt) -> Signal | None:
+        """Execute one statement."""
+        if self.scope is self.root:
+            self.statement += 1
+        rule = _STATEMENTS.get(type(tree))
+        if rule is None:
+            unsupported(self, tree)
+        return rule(self, tree)
+
+    def value(self, tree: ast.expr) -> Any:
+        """The value of an expression: a `Ref` or something static."""
+        rule = EXPRESSIONS.get(type(tree))
+        if rule is None:
+            unsupported(self, tree)
+        return rule(self, tree)
+
+    def node(self, tree: ast.expr) -> Ref:
+        """The value of an expression as a node."""
+        value = self.value(tree)
+        return value if type(value) is Ref else self.ref(value, tree)
+
+    def ref(self, value: Any, tree: ast.expr) -> Ref:
+        """A value as a node; the name of a function used as a number is an input of that name."""
+        if type(value) is Ref:
+            return value
+        if isinstance(value, (Native, Function)) and type(tree) is ast.Name:
+            if self.scope.find(tree.id) is MISSING and not self.scope.from_library:
+                return self.free_name(tree.id, tree)
+        self.point(tree)
+        return self.tape.ref(value)
+
+    def point(self, tree: Any) -> None:
+        """What is built, or fails, next belongs to this piece of the text."""
+        self.builder.span = self.chunk.span(tree)  # type: ignore[union-attr]
+
+    def fail(self, message: str, tree: Any, kind: type[GraphError] = SourceError) -> Any:
+        """Raise an error that points at `tree`."""
+        raise kind(message, span=self.chunk.span(tree))  # type: ignore[union-attr]
+
+    # --------------------------------------------------------------------------- names
+
+    def lookup(self, name: str, tree: ast.expr) -> Any:
+        """The value of a name: assigned, given, a constant, a function, else a new input."""
+        found = self.scope.find(name)
+        if found is not MISSING:
+            return found
+        if name not in self.given:
+            if name in CONSTANTS:
+                return CONSTANTS[name]
+            function = find_function(name)
+            if function is not None:
+                return function
+        return self.free_name(name, tree)
+
+    def free_name(self, name: str, tree: ast.expr) -> Ref:
+        """A new input for a name that nobody assigned; UnknownNameError where none may be made."""
+        if self.scope.from_library or self.existing is not None:
+            known = self.root.names
+            self.fail(
+                f"no name '{name}'{suggestion(name, known)}; known are "
+                f"{', '.join(list(known)[:12])}{', ...' if len(known) > 12 else ''}",
+                tree,
+                UnknownNameError,
+            )
+        self.point(tree)
+        self.free[name] = self.statement
+        return self.declare(name, self.given.get(name, ()), "Real")
+
+    def declare(self, name: str, shape: Shape, domain: str) -> Ref:
+        """A new input, outside of all calls."""
+        frame, self.builder.frame = self.builder.frame, NONE
+        at = Ref(self.builder.input(name, shape, domain))
+        self.builder.frame = frame
+        self.root.names[name] = at
+        return at
+
+    def bind(self, name: str, value: Any, tree: Any) -> None:
+        """Assign a name."""
+        scope = self.scope
+        if scope is self.root and name in self.free and (("", name) not in self.versions):
+            self._check_order(name, value, tree)
+        if type(value) is Ref or scope is self.root:
+            key = (scope.label, name)
+            if key in self.versions:
+                self.versions[key].append(value)
+            else:
+                self.versions[key] = [value]
+        scope.names[name] = value
+
+    def _check_order(self, name: str, value: Any, tree: Any) -> None:
+        """`x = x + 1` makes an input x; a name used before and then defined anew is a mistake."""
+        if name in self.given or self.free[name] == self.statement:
+            return
+        if any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(tree.value)):
+            return
+        use = self.builder._known[(ops.Input(name, self.given.get(name, ())), ())]
+        line = self.chunk.span(tree).line  # type: ignore[union-attr]
+        cyclic = type(value) is Ref and self._depends(value, use)
+        what = "is defined by itself (a cyclic definition)" if cyclic else "is used before it is assigned"
+        raise SourceError(
+            f"'{name}' {what}: it is used here but assigned only on line {line}; "
+            "assign it first, or give the input another name",
+            span=self.builder.spans[use],
+        )
+
+    def _depends(self, at: int, on: int) -> bool:
+        seen, queue = {at}, [at]
+        while queue:
+            fresh = [arg for arg in self.builder.args[queue.pop()] if arg not in seen]
+            seen.update(fresh)
+            queue.extend(fresh)
+        return on in seen
+
+
+def _is_value(value: Any) -> bool:
+    return isinstance(value, (int, float, Size, list, tuple))
+
+
+def _free_name(name: str, taken: Any) -> str:
+    count, candidate = 1, name
+    while candidate in taken:
+        count += 1
+        candidate = f"{name}_{count}"
+    return candidate
+
+
+# ------------------------------------------------------------------------- statement rules
+
+
+def _expression(r: Reader, tree: ast.Expr) -> None:
+    if isinstance(tree.value, ast.Constant) and isinstance(tree.value.value, str):
+        return  # a comment in quotes
+    value = r.value(tree.value)
+    if r.scope is r.root:
+        r.results.append(value if isinstance(value, (tuple, list)) else r.ref(value, tree.value))
+        r.result_trees.append(tree.value)
+
+
+def _assign(r: Reader, tree: ast.Assign) -> None:
+    targets = tree.targets
+    first = targets[0]
+    if type(tree.value) is ast.Call and type(first) is ast.Name:
+        value = calls.call(r, tree.value, first.id)
+    else:
+        value = r.value(tree.value)
+    if isinstance(value, (Native, Function)) and type(tree.value) is ast.Name and not is_function(tree.value.id):
+        value = r.ref(value, tree.value)
+    for target in targets:
+        _bind_target(r, target, value, tree)
+
+
+def _bind_target(r: Reader, target: ast.expr, value: Any, tree: Any) -> None:
+    if type(target) is ast.Name:
+        r.bind(target.id, value, tree)
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        parts = calls.unpack(r, value, len(target.elts), target)
+        for part, element in zip(target.elts, parts, strict=True):
+            _bind_target(r, part, element, tree)
+    elif isinstance(target, ast.Subscript):
+        r.fail(
+            "entries cannot be assigned: values are immutable here; build a new array with "
+            "where(...), concatenate([...]) or array([...])",
+            target,
+            UnsupportedError,
+        )
+    else:
+        r.fail("only names can be assigned", target, UnsupportedError)
+
+
+def _annotated(r: Reader, tree: ast.AnnAssign) -> None:
+    if type(tree.target) is not ast.Name:
+        r.fail("only names can be declared", tree.target)
+    name = tree.target.id
+    annotation = tree.annotation
+    if isinstance(annotation, ast.Call) and isinstance(annotation.func, ast.Name):
+        if annotation.func.id == "_inputs" and tree.value is not None:
+            for parameter in annotation.args:
+                if isinstance(r.scope.find(parameter.id), type(MISSING)):  # type: ignore[attr-defined]
+                    r.free_name(parameter.id, parameter)  # type: ignore[attr-defined]
+            _assign(r, ast.copy_location(ast.Assign([tree.target], tree.value), tree))
+            return
+    domain, shape = _declaration(r, annotation)
+    if tree.value is not None:
+        value = r.value(tree.value)
+        r.point(tree)
+        r.bind(name, r.tape.broadcast_to(r.tape.ref(value), shape), tree)
+        return
+    _declare(r, tree, name, domain, shape)
+
+
+def _declare(r: Reader, tree: ast.AnnAssign, name: str, domain: str, shape: Shape) -> None:
+    if r.scope is not r.root:
+        r.fail("inputs are declared at the top of a program, not inside a function", tree)
+    if name in r.free:
+        r.fail(f"'{name}' is used before it is declared: declare it first", tree)
+    if ("", name) in r.versions or type(r.scope.names.get(name)) is Ref:
+        r.fail(f"'{name}' has a value already: declare it once, before it is used", tree)
+    given = r.given.get(name)
+    if given is not None and not _agree(given, shape):
+        r.fail(
+            f"'{name}' is declared with shape {to_text(shape)}, but the shape given for it is "
+            f"{to_text(given)}",
+            tree,
+            ShapeError,
+        )
+    r.point(tree.target)
+    r.declare(name, shape, domain)
+
+
+def _agree(given: Shape, declared: Shape) -> bool:
+    return len(given) == len(declared) and all(
+        a == b or isinstance(a, Size) or isinstance(b, Size)
+        for a, b in zip(given, declared, strict=True)
+    )
+
+
+def _declaration(r: Reader, annotation: ast.expr) -> tuple[str, Shape]:
+    """The domain and shape of `Real`, `Real[4]`, `OneHot[n, k]`."""
+    head, index = annotation, None
+    if isinstance(annotation, ast.Subscript):
+        head, index = annotation.value, annotation.slice
+    domain = head.id if isinstance(head, ast.Name) else ""
+    if domain not in ops.DOMAINS:
+        shown = r.chunk.span(head).text  # type: ignore[union-attr]
+        r.fail(
+            f"unknown kind of value '{shown}'{suggestion(domain, ops.DOMAINS)}; "
+            f"declare x: Real[4] with one of {', '.join(ops.DOMAINS)}",
+            head,
+            UnknownNameError,
+        )
+    if index is None:
+        return domain, ()
+    parts = index.elts if isinstance(index, ast.Tuple) else [index]
+    return domain, tuple(_declared_size(r, part) for part in parts)
+
+
+def _declared_size(r: Reader, tree: ast.expr) -> Any:
+    for part in ast.walk(tree):
+        if isinstance(part, ast.Name):
+            found = r.scope.find(part.id)
+            if found is MISSING:
+                r.root.names[part.id] = sizes.named(part.id)
+    value = r.value(tree)
+    r.point(tree)
+    return r.tape.size(value, "the sizes of a declared shape")
+
+
+def _augmented(r: Reader, tree: ast.AugAssign) -> None:
+    target = tree.target
+    if not isinstance(target, ast.Name):
+        _bind_target(r, target, None, tree)
+        return
+    load = ast.copy_location(ast.Name(target.id, ast.Load()), target)
+    whole = ast.copy_location(ast.BinOp(load, tree.op, tree.value), tree)
+    _assign(r, ast.copy_location(ast.Assign([target], whole), tree))
+
+
+def _define(r: Reader, tree: ast.FunctionDef) -> None:
+    if tree.decorator_list:
+        r.fail("decorators are not in the language", tree.decorator_list[0], UnsupportedError)
+    arguments = tree.args
+    if arguments.vararg or arguments.kwarg:
+        r.fail(
+            "functions take a fixed number of arguments: *args and **kwargs are not in the language",
+            arguments.vararg or arguments.kwarg,
+            UnsupportedError,
+        )
+    assert r.chunk is not None
+    r.scope.names[tree.name] = Function(tree, r.chunk, r.scope, r.scope.from_library)
+
+
+def _return(r: Reader, tree: ast.Return) -> Signal:
+    if not r.active:
+        r.fail("'return' outside of a function", tree)
+    if tree.value is None:
+        return Signal("return")
+    if type(tree.value) is ast.Call:
+        return Signal("return", calls.call(r, tree.value))
+    return Signal("return", r.value(tree.value))
+
+
+def _if(r: Reader, tree: ast.If) -> Signal | None:
+    return r.run(tree.body if truth(r, tree.test) else tree.orelse)
+
+
+def truth(r: Reader, tree: ast.expr) -> bool:
+    """A condition that must be known while reading."""
+    value = r.value(tree)
+    if type(value) is Ref:
+        r.fail(
+            "this condition depends on a value that is not known while reading: "
+            "use where(c, a, b) or `a if c else b`",
+            tree,
+            UnsupportedError,
+        )
+    if isinstance(value, Size):
+        r.fail(f"whether {value} is 0 is not known while reading", tree, UnsupportedError)
+    return bool(value)
+
+
+def _for(r: Reader, tree: ast.For) -> Signal | None:
+    for value in calls.iterate(r, tree.iter):
+        calls.assign_loop(r, tree.target, value)
+        signal = r.run(tree.body)
+        if signal is not None and signal.kind == "break":
+            return None
+        if signal is not None and signal.kind == "return":
+            return signal
+    return r.run(tree.orelse)
+
+
+def _assert(r: Reader, tree: ast.Assert) -> None:
+    if not truth(r, tree.test):
+        message = r.value(tree.msg) if tree.msg is not None else "the assertion does not hold"
+        r.fail(str(message), tree, ShapeError if r.scope.from_library else SourceError)
+
+
+_STATEMENTS: dict[type[ast.stmt], Callable[[Reader, Any], Signal | None]] = {
+    ast.Expr: _expression,
+    ast.Assign: _assign,
+    ast.AnnAssign: _annotated,
+    ast.AugAssign: _augmented,
+    ast.FunctionDef: _define,
+    ast.Return: _return,
+    ast.If: _if,
+    ast.For: _for,
+    ast.Assert: _assert,
+    ast.Pass: lambda r, tree: None,
+    ast.Break: lambda r, tree: Signal("break"),
+    ast.Continue: lambda r, tree: Signal("continue"),
+}

@@ -1,0 +1,173 @@
+"""What an expression of the language can be: a node of the tape (`Ref`) or a value known while reading.
+
+Sizes, axes, loop counters, tuples and strings are known while reading; they are plain Python
+objects. Static arithmetic is exact or not done: whole numbers and named dimensions only, and within
+bounds, so that `9**9**9**9` is refused and not computed.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import SourceError
+from .sizes import Size
+from .syntax import Chunk
+
+MAX_BITS = 1000  # of a whole number: beyond 1023 bits it is no floating-point number any more
+
+
+class Ref(int):
+    """The id of a node; a plain int is a number known while reading."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Native:
+    """A function built into the language; `apply(tape, ...)` has the parameters it is called with."""
+
+    name: str
+    apply: Callable[..., Any]
+    along_axis: bool = False  # written with a module's prefix or as a method, so `max(x, 1)` reduces
+
+    @property
+    def parameters(self) -> tuple[tuple[str, Any], ...]:
+        """The parameters after the tape, each with its default or `REQUIRED`."""
+        code, defaults = self.apply.__code__, self.apply.__defaults__ or ()
+        names = code.co_varnames[1 : code.co_argcount]
+        missing = len(names) - len(defaults)
+        return tuple(zip(names, (*[REQUIRED] * missing, *defaults), strict=True))
+
+    @property
+    def takes_many(self) -> bool:
+        """Whether any number of operands may be given."""
+        return bool(self.apply.__code__.co_flags & 0x04)  # inspect.CO_VARARGS
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A function written in the language, with the names it was defined among."""
+
+    tree: ast.FunctionDef
+    chunk: Chunk
+    scope: Scope
+    from_library: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name it was defined by."""
+        return self.tree.name
+
+
+@dataclass(eq=False)
+class Scope:
+    """The names of a program, or of one call, whose free names are looked up where it was defined."""
+
+    outer: Scope | None = None
+    names: dict[str, Any] = field(default_factory=dict)
+    label: str = ""  # of the call
+    from_library: bool = False
+
+    def find(self, name: str) -> Any:
+        """The value of a name, or `MISSING`."""
+        scope: Scope | None = self
+        while scope is not None:
+            found = scope.names.get(name, MISSING)
+            if found is not MISSING:
+                return found
+            scope = scope.outer
+        return MISSING
+
+
+@dataclass(frozen=True)
+class Sentinel:
+    """A mark that is no value of the language."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+REQUIRED = Sentinel("required")
+MISSING = Sentinel("missing")
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a static number or the number of a named dimension."""
+    return isinstance(value, (int, float, Size)) and type(value) is not Ref
+
+
+def is_static(value: Any) -> bool:
+    """Whether a value holds no node of the tape."""
+    if isinstance(value, (list, tuple)):
+        return all(map(is_static, value))
+    return type(value) is not Ref
+
+
+def describe(value: Any) -> str:
+    """A value as it is called in messages."""
+    if isinstance(value, (Native, Function)):
+        return f"the function {value.name}"
+    if isinstance(value, (list, tuple)) and not is_static(value):
+        return f"a {type(value).__name__} of {len(value)} values"
+    if isinstance(value, Sentinel) or value is None:
+        return repr(value)
+    return f"{type(value).__name__} {value!r}"[:60]
+
+
+_EXACT: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow,
+}  # fmt: skip
+_COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
+    ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Is: operator.is_, ast.IsNot: operator.is_not,
+    ast.In: lambda a, b: a in b, ast.NotIn: lambda a, b: a not in b,
+}  # fmt: skip
+
+
+def arithmetic(op: type[ast.operator], a: Any, b: Any) -> Any:
+    """The exact result of `a op b` on whole numbers and dimensions, else `MISSING`.
+
+    Raises SourceError (without a span) for a number that is absurdly large, or a division by 0.
+    """
+    rule = _EXACT.get(op)
+    if rule is None or not isinstance(a, (int, Size)) or not isinstance(b, (int, Size)):
+        return MISSING
+    if isinstance(a, Size) or isinstance(b, Size):
+        return rule(a, b) if op in (ast.Add, ast.Sub, ast.Mult) else MISSING
+    if op is ast.Pow:
+        if b < 0:
+            return MISSING
+        if b * a.bit_length() > MAX_BITS and a not in (-1, 0, 1):
+            raise SourceError(f"{_short(a)}**{_short(b)} is too large a number")
+    if op in (ast.FloorDiv, ast.Mod) and b == 0:
+        raise SourceError(f"division of {_short(a)} by zero")
+    return bounded(rule(a, b))
+
+
+def bounded(number: Any) -> Any:
+    """The number itself; SourceError where it is beyond any floating-point number."""
+    if isinstance(number, int) and number.bit_length() > MAX_BITS:
+        raise SourceError(f"a number of {number.bit_length()} bits is too large")
+    return number
+
+
+def _short(number: int) -> str:
+    return str(number) if number.bit_length() < 100 else f"(a number of {number.bit_length()} bits)"
+
+
+def compare(op: type[ast.cmpop], a: Any, b: Any) -> Any:
+    """The truth of `a op b` for static values; SourceError where sizes by name cannot be ordered."""
+    if isinstance(a, Size) or isinstance(b, Size):
+        if op in (ast.Lt, ast.LtE, ast.Gt, ast.GtE):
+            raise SourceError(f"cannot order {a} and {b}: a dimension known by name has no number yet")
+    try:
+        return _COMPARE[op](a, b)
+    except TypeError as error:
+        raise SourceError(f"cannot compare {describe(a)} with {describe(b)}") from error
