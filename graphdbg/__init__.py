@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from .compiler import compile
     from .errors import GraphError
     from .evaluator import evaluate
-    from .formulas import Formula, hessian, jacobian, local, prove, upstream
+    from .formulas import Formula, hessian, jacobian, local, upstream
     from .gradients import grad
     from .graph import Graph, Node
     from .networks import mlp
     from .parser import parse
+    from .proofs import prove
 
 __version__ = "0.1.0"
 
@@ -41,11 +42,12 @@ _MODULES = {
     "compiler": ("compile",),
     "errors": ("GraphError",),
     "evaluator": ("evaluate",),
-    "formulas": ("Formula", "hessian", "jacobian", "local", "prove", "upstream"),
+    "formulas": ("Formula", "hessian", "jacobian", "local", "upstream"),
     "gradients": ("grad",),
     "graph": ("Graph", "Node"),
     "networks": ("mlp",),
     "parser": ("parse",),
+    "proofs": ("prove",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

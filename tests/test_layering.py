@@ -173,6 +173,11 @@ def test_public_names_load(name: str) -> None:
     assert name in dir(graphdbg)
 
 
+def test_no_module_shadows_a_public_name() -> None:
+    """Importing the submodule `graphdbg.prove` would put the module where the function was."""
+    assert not {layer(name) for name in NAMES} & {*graphdbg.__all__, "render"}
+
+
 def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'graphdbg' has no attribute 'gradd'"):
         graphdbg.gradd  # noqa: B018
