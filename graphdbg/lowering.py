@@ -116,6 +116,8 @@ def _contract(low: Lowering, at: int, op: ops.Contract, args: list[Poly]) -> Pol
     for count, letter in enumerate(inner):
         names[letter] = f"%{count}"
     result = constant(1)
+    if inner or len(args) > 1:
+        args = [low.arithmetic.group(poly) for poly in args]
     for letters, poly in zip(op.inputs, args, strict=True):
         result = terms.multiply(result, at_axes(poly, (names[letter] for letter in letters)))
     summed = terms.sum_over(result, [(names[letter], dims[letter]) for letter in inner])

@@ -137,6 +137,19 @@ class Arithmetic:
             (value, (*factors, *inverse), bound) for (factors, bound), value in poly.terms.items()
         )
 
+    def group(self, poly: Poly) -> Poly:
+        """A factor of a product: in shallow style a sum stays together in a bracket."""
+        if self.deep or len(poly) < 2:
+            return poly
+        return self.algebra.bracket(poly)
+
+    def product(self, left: Poly, right: Poly) -> Poly:
+        """The product, in the style."""
+        for one, other in ((left, right), (right, left)):
+            if one.number in (1, -1):
+                return terms.scale(other, one.number or 0)
+        return self.reduce(terms.multiply(self.group(left), self.group(right)))
+
     # ---------------------------------------------------------------- elementwise functions
 
     def function(self, name: str, args: list[Poly]) -> Poly:
@@ -536,8 +549,8 @@ _RULES: dict[str, Callable[..., Poly]] = {
     "add": lambda a, x, y: terms.add(x, y),
     "sub": lambda a, x, y: _minus(x, y),
     "neg": lambda a, x: terms.scale(x, -1),
-    "mul": lambda a, x, y: a.reduce(terms.multiply(x, y)),
-    "div": lambda a, x, y: a.reduce(terms.multiply(x, a.power(y, Fraction(-1)))),
+    "mul": lambda a, x, y: a.product(x, y),
+    "div": lambda a, x, y: a.product(x, a.power(y, Fraction(-1))),
     "pow": _pow,
     "sqrt": lambda a, x: a.power(x, HALF),
     "exp": lambda a, x: a.exp(x),

@@ -53,6 +53,7 @@ class Base:
     id: int
     positive: bool = False
     idempotent: bool = False
+    cost: int = 1
 
     @property
     def inner(self) -> Poly:
@@ -104,14 +105,11 @@ class Poly:
 
     def cost(self) -> int:
         """How long the polynomial would be when written: factors counted, brackets in full."""
-        return sum(1 + sum(_factor_cost(factor) for factor in key[0]) for key in self.terms)
+        return sum(1 + sum(_cost(base, p) for base, _, p in key[0]) for key in self.terms)
 
 
-def _factor_cost(factor: Factor) -> int:
-    base = factor[0]
-    if base.kind in ("apply", "bracket"):
-        return 1 + base.inner.cost()
-    return 1
+def _cost(base: Base, power: Fraction) -> int:
+    return base.cost + (power < 0 and base.kind != "dim")
 
 
 ZERO = Poly()
@@ -364,7 +362,10 @@ class Algebra:
         full = (kind, data if key is None else key)
         found = self._known.get(full)
         if found is None:
-            found = self._known[full] = Base(kind, data, rank, len(self._known), **traits)
+            inner = data[1] if kind == "apply" else data if kind == "bracket" else None
+            cost = 1 if inner is None else inner.cost() - (kind == "bracket")
+            found = Base(kind, data, rank, len(self._known), cost=cost, **traits)
+            self._known[full] = found
         return found
 
     def leaf(self, node: int, indices: tuple[Index, ...], *, positive: bool = False) -> Poly:
