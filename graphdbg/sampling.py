@@ -251,10 +251,10 @@ class Sampler:
         return WAYS[domain][self.way[at]](self.rng, shape)
 
     def _name(self, at: int) -> str:
-        return self.graph.ops[at].name
+        return self.graph.ops[at].name  # type: ignore[attr-defined]
 
     def _domain(self, at: int) -> str:
-        return "Label" if at in self.carriers.indices else self.graph.ops[at].domain
+        return "Label" if at in self.carriers.indices else self.graph.ops[at].domain  # type: ignore[attr-defined]
 
     def _failure(self, trouble: Trouble) -> ValueGivenError:
         name = self.graph.names[trouble.node]
