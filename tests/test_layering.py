@@ -141,9 +141,7 @@ def loaded_after(code: str) -> set[str]:
     """The top-level modules that a fresh interpreter has loaded after `code`."""
     script = code + "\nimport sys; print(*{name.split('.')[0] for name in sys.modules})"
     command = [sys.executable, "-c", script]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, cwd=PACKAGE.parent
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
     return set(done.stdout.split())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,8 @@ from ..sizes import to_text
 
 Array = NDArray[Any]
 DIGITS = 5  # significant digits: enough to see, few enough for a column
-LARGEST_INLINE = 6  # rows or columns of an array that is written out
+MOST_ROWS, MOST_COLUMNS = 5, 6  # of an array that is written out
+NOISE = 1e-13  # of the largest entry: what rounding leaves in a sum of some hundred numbers
 
 
 def number(value: Any, digits: int = DIGITS) -> str:
@@ -25,8 +25,8 @@ def number(value: Any, digits: int = DIGITS) -> str:
     return "0" if text == "-0" else text
 
 
-def array(value: Array) -> str:
-    """An array in at most a few lines: brackets over rows, or a summary where it is large.
+def array(value: Array, room: int = 80) -> str:
+    """An array in a few lines of at most `room` columns, or its summary where it is larger.
 
     >>> print(array(np.array([[1.0, 20.0], [-3.0, 4.5]])))
     ⎡  1   20 ⎤
@@ -37,11 +37,12 @@ def array(value: Array) -> str:
     value = np.asarray(value)
     if value.ndim == 0:
         return number(value)
-    if value.size == 0 or value.ndim > 2 or max(value.shape) > LARGEST_INLINE:
+    if value.size == 0 or value.ndim > 2 or value.shape[-1] > MOST_COLUMNS:
         return summary(value)
-    if value.ndim == 1:
-        return f"[{', '.join(map(number, value))}]"
-    return _brackets([[number(each, digits=4) for each in row] for row in value])
+    if value.ndim == 2 and len(value) > MOST_ROWS:
+        return summary(value)
+    text = _row(value) if value.ndim == 1 else _brackets(value)
+    return text if len(text.split("\n")[0]) <= room else summary(value)
 
 
 def summary(value: Array) -> str:
@@ -53,15 +54,24 @@ def summary(value: Array) -> str:
     parts = []
     if finite.size:
         low, high, mean = finite.min(), finite.max(), finite.mean()
+        if abs(mean) < NOISE * max(abs(low), abs(high)):
+            mean = 0.0  # what rounding leaves of a sum that is zero
         parts = [f"{number(low, 4)} … {number(high, 4)}", f"mean {number(mean, 4)}"]
+        if low == high:
+            parts = [f"all {number(low)}"]
     for name, count in (("nan", np.isnan(value).sum()), ("inf", np.isinf(value).sum())):
         if count:
             parts.append(f"{count} {name}")
     return ", ".join(parts)
 
 
-def _brackets(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+def _row(value: Array) -> str:
+    return f"[{', '.join(number(each, digits=4) for each in value)}]"
+
+
+def _brackets(value: Array) -> str:
+    rows = [[number(each, digits=3) for each in row] for row in value]
+    widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows]
     if len(lines) == 1:
         return f"[ {lines[0]} ]"

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from .. import ops
 from ..evaluator import Trace
-from ..graph import NONE, Contribution, Graph, Pass
+from ..graph import NONE, Call, Contribution, Graph, Pass
+from ..sizes import Shape
 from .operations import operation
 
 Array = NDArray[Any]
@@ -39,6 +40,7 @@ class NodeRow:
     name: str
     operation: str
     value: Array
+    shape: Shape
     depth: int
     call: str | None
     line: int | None
@@ -85,6 +87,7 @@ class GradientRow:
     name: str
     closed: str | None
     value: Array
+    shape: Shape
 
 
 def partial(of: str, by: str) -> str:
@@ -96,89 +99,192 @@ def partial(of: str, by: str) -> str:
     return f"∂{of}/∂{by}"
 
 
-def forward_rows(trace: Trace, depth: int | None = None) -> list[NodeRow]:
-    """The forward pass in tape order; with `depth`, calls nested deeper stay closed."""
-    graph = trace.graph
-    rows = []
-    for at, op in enumerate(graph.ops):
-        if graph.phases[at] or isinstance(op, LITERALS):
-            continue
-        frames = _frames(graph, at)
-        if depth is not None and len(frames) > depth:
-            continue
-        call = graph.calls[frames[-1]].label if frames else None
-        span = graph.spans[at]
-        line = span.line if span else None
-        value = np.asarray(trace.arrays[at])
-        rows.append(
-            NodeRow(graph.names[at], operation(graph, at), value, len(frames), call, line)
-        )
-    return rows
+class View:
+    """Which nodes a reader sees: `depth` calls inside each other are open, deeper ones closed.
+
+    A closed call is one step: its output node stands for every node inside (`representative`).
+    """
+
+    def __init__(self, graph: Graph, depth: int | None) -> None:
+        self.graph = graph
+        self._closed: dict[int, int] = {NONE: NONE}
+        for frame, call in enumerate(graph.calls):  # a call stands after the one that made it
+            outer = self._closed[call.parent]
+            level = len(_around(graph, frame))
+            hidden = depth is not None and level > depth and call.output != NONE
+            self._closed[frame] = frame if outer == NONE and hidden else outer
+
+    def closed_call(self, at: int) -> Call | None:
+        """The outermost closed call around a node, None where the node itself is seen."""
+        frame = self._closed[self.graph.frames[at]]
+        return None if frame == NONE else self.graph.calls[frame]
+
+    def representative(self, at: int) -> int:
+        """The node that stands for `at`: itself, or the output of the closed call around it."""
+        call = self.closed_call(at)
+        return at if call is None else call.output
+
+    def is_shown(self, at: int) -> bool:
+        """Whether a node of the forward pass has a row of its own."""
+        hidden = isinstance(self.graph.ops[at], LITERALS) or self.graph.phases[at] > 0
+        return not hidden and self.representative(at) == at
+
+    def operation(self, at: int) -> str:
+        """The node's operation, or the closed call that it stands for."""
+        call = self.closed_call(at)
+        if call is None or call.output != at:
+            return operation(self.graph, at)
+        return call_text(self.graph, call)
 
 
-def _frames(graph: Graph, at: int) -> list[int]:
-    """The calls around a node, outermost first."""
+def call_text(graph: Graph, call: Call) -> str:
+    """A call on the names of its operands: `softmax(z)`."""
+    names = (graph.names[at] for at in call.inputs)
+    return f"{call.function}({', '.join(names)})"
+
+
+def _around(graph: Graph, frame: int) -> list[int]:
+    """The calls from the outermost to `frame`."""
     found = []
-    frame = graph.frames[at]
     while frame != NONE:
         found.append(frame)
         frame = graph.calls[frame].parent
     return found[::-1]
 
 
-def step_rows(trace: Trace, backward: Pass, texts: Texts) -> list[StepRow]:
+def forward_rows(trace: Trace, depth: int | None = None) -> list[NodeRow]:
+    """The forward pass in tape order; with `depth`, calls nested deeper stay closed."""
+    graph = trace.graph
+    view = View(graph, depth)
+    rows = []
+    for at in range(len(graph)):
+        if not view.is_shown(at):
+            continue
+        frames = _around(graph, graph.frames[at])
+        if depth is not None:
+            frames = frames[:depth]
+        call = call_text(graph, graph.calls[frames[-1]]) if frames else None
+        span = graph.spans[at]
+        rows.append(
+            NodeRow(
+                graph.names[at],
+                view.operation(at),
+                np.asarray(trace.arrays[at]),
+                graph.shapes[at],
+                len(frames),
+                call,
+                span.line if span else None,
+            )
+        )
+    return rows
+
+
+def step_rows(
+    trace: Trace, backward: Pass, texts: Texts, depth: int | None = None
+) -> list[StepRow]:
     """The backward pass from the output to the inputs, one step per node that hands something on.
 
-    An input is a step only where it is used more than once, so that the sum is seen.
+    An input is a step only where it is used more than once, so that the sum is seen. With `depth`,
+    a call nested deeper is one step: its vector-Jacobian product.
     """
-    given: dict[int, list[tuple[int, Contribution]]] = {}
+    view = View(trace.graph, depth)
+    given: dict[int, list[tuple[int, list[Contribution]]]] = {}
+    users: dict[int, list[int]] = {}
     for operand, parts in backward.contributions.items():
-        for part in parts:
-            given.setdefault(part.consumer, []).append((operand, part))
+        for user, group in _by_user(view, operand, parts):
+            given.setdefault(user, []).append((operand, group))
+            users.setdefault(operand, []).append(user)
     steps = []
     for y in sorted(backward.upstream, reverse=True):
-        if y in given or len(backward.contributions.get(y, ())) > 1:
-            steps.append(_step(trace, backward, y, given.get(y, []), texts))
+        summed = users[y] if len(users.get(y, ())) > 1 else []
+        if y in given or summed:
+            steps.append(_step(trace, backward, y, summed, given.get(y, []), texts, view))
     return steps
+
+
+def _by_user(
+    view: View, operand: int, parts: Iterable[Contribution]
+) -> list[tuple[int, list[Contribution]]]:
+    """What an operand receives, by step: one group per use, one per closed call."""
+    groups: list[tuple[int, list[Contribution]]] = []
+    calls: dict[int, list[Contribution]] = {}
+    for part in parts:
+        user = view.representative(part.consumer)
+        if user == view.representative(operand):
+            continue  # inside the same closed call
+        if view.closed_call(part.consumer) is None:
+            groups.append((user, [part]))
+        elif user in calls:
+            calls[user].append(part)
+        else:
+            calls[user] = [part]
+            groups.append((user, calls[user]))
+    return groups
 
 
 def _step(
     trace: Trace,
     backward: Pass,
     y: int,
-    given: Iterable[tuple[int, Contribution]],
+    summed: list[int],
+    given: list[tuple[int, list[Contribution]]],
     texts: Texts,
+    view: View,
 ) -> StepRow:
-    graph, names = trace.graph, trace.graph.names
+    names = trace.graph.names
     of, upstream = names[backward.of], backward.upstream[y]
-    parts = backward.contributions.get(y, ())
-    terms = tuple(_chain(of, names, part, y) for part in parts) if len(parts) > 1 else ()
-    closed = texts.closed(upstream)
-    rows = []
-    for operand, part in sorted(given, key=lambda pair: pair[1].slot):
-        local = texts.local(y, part.slot)
-        rows.append(
-            OperandRow(
-                names[operand],
-                part.slot,
-                partial(names[y], names[operand]),
-                local,
-                None if part.local == NONE else np.asarray(trace.arrays[part.local]),
-                _chain(of, names, part, operand),
-                None if local is None or closed is None else f"{_factor(closed)} · {_factor(local)}",
-                texts.closed(part.node),
-                np.asarray(trace.arrays[part.node]),
-            )
-        )
-    value = np.asarray(trace.arrays[upstream])
+    call = view.closed_call(y)
+    rows = [_operand(trace, backward, y, operand, parts, texts, call) for operand, parts in given]
+    rows.sort(key=lambda row: row.slot)
     return StepRow(
-        names[y], operation(graph, y), partial(of, names[y]), terms, closed, value, tuple(rows)
+        names[y],
+        view.operation(y),
+        partial(of, names[y]),
+        tuple(_chain(of, names[user], names[y]) for user in summed),
+        texts.closed(upstream),
+        np.asarray(trace.arrays[upstream]),
+        tuple(rows),
     )
 
 
-def _chain(of: str, names: list[str], part: Contribution, operand: int) -> str:
-    consumer = names[part.consumer]
-    return f"{partial(of, consumer)} · {partial(consumer, names[operand])}"
+def _operand(
+    trace: Trace,
+    backward: Pass,
+    y: int,
+    operand: int,
+    parts: list[Contribution],
+    texts: Texts,
+    call: Call | None,
+) -> OperandRow:
+    names = trace.graph.names
+    slot = parts[0].slot if call is None else _place(call, operand)
+    alone = parts[0] if len(parts) == 1 else None
+    direct = alone is not None and alone.consumer == y  # else it went through a closed call
+    local = texts.local(y, alone.slot) if alone and direct else None
+    closed = texts.closed(backward.upstream[y])
+    value = sum(np.asarray(trace.arrays[part.node]) for part in parts)
+    local_value = None
+    if alone and direct and alone.local != NONE:
+        local_value = np.asarray(trace.arrays[alone.local])
+    return OperandRow(
+        names[operand],
+        slot,
+        partial(names[y], names[operand]),
+        local,
+        local_value,
+        _chain(names[backward.of], names[y], names[operand]),
+        None if local is None or closed is None else f"{_factor(closed)} · {_factor(local)}",
+        texts.closed(alone.node) if alone else None,
+        np.asarray(value),
+    )
+
+
+def _place(call: Call, operand: int) -> int:
+    return call.inputs.index(operand) if operand in call.inputs else len(call.inputs)
+
+
+def _chain(of: str, consumer: str, operand: str) -> str:
+    return f"{partial(of, consumer)} · {partial(consumer, operand)}"
 
 
 def _factor(text: str) -> str:
@@ -199,5 +305,6 @@ def gradient_rows(trace: Trace, backward: Pass, texts: Texts) -> list[GradientRo
     for x in backward.wrt:
         g = backward.upstream[x]
         value = np.asarray(trace.arrays[g])
-        rows.append(GradientRow(of, names[x], partial(of, names[x]), texts.closed(g), value))
+        shape = trace.graph.shapes[g]
+        rows.append(GradientRow(of, names[x], partial(of, names[x]), texts.closed(g), value, shape))
     return rows

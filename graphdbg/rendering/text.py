@@ -16,11 +16,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..sizes import to_text
+from ..sizes import Shape, to_text
 from . import numbers
 from .report import Array, GradientRow, NodeRow, OperandRow, StepRow
 
 VALUE, GRADIENT, NAME, DIM = "green", "red", "bold", "dim"
+FORMULA_WIDTH = 26  # columns a formula may take before it wraps, even where it is narrow
+NARROWEST_VALUE = 24  # the room a value has at least
 LONGEST_FORMULA = 240  # characters of a formula in a table; the formula commands print all of it
 
 
@@ -29,24 +31,31 @@ def title(text: str, note: str = "") -> Text:
     return Text.assemble(("\n" + text, "bold"), ("   " + note if note else "", DIM))
 
 
-def forward_table(rows: Sequence[NodeRow]) -> Table:
+def forward_table(rows: Sequence[NodeRow], width: int) -> Table:
     """The forward pass: name, formula, value, and the shape where there is one."""
     table = _table()
-    table.add_column("node", style=NAME, no_wrap=True)
-    table.add_column("formula", ratio=1, overflow="fold")
-    shaped = any(row.value.shape for row in rows)
+    shaped = any(row.shape for row in rows)
+    room = max(NARROWEST_VALUE, width - FORMULA_WIDTH - 24)  # 24: names, shapes, gaps
+    _formula_columns(table, ["node", "formula"], [row.operation for row in rows])
     if shaped:
         table.add_column("shape", style=DIM, no_wrap=True)
     table.add_column("value", style=VALUE, justify="left" if shaped else "right", no_wrap=True)
     call: str | None = None
     for row in rows:
         if row.call != call and row.call is not None:
-            table.add_row(Text("  " * (row.depth - 1) + row.call, style="italic cyan"))
+            table.add_row("", Text("  " * (row.depth - 1) + row.call, style="italic cyan"))
         call = row.call
         cells = ["  " * row.depth + row.name, _clip(row.operation)]
-        shape = [_shape(row.value)] if shaped else []
-        table.add_row(*cells, *shape, numbers.array(row.value))
+        shape = [_shape(row.shape)] if shaped else []
+        table.add_row(*cells, *shape, numbers.array(row.value, room))
     return table
+
+
+def _formula_columns(table: Table, headings: Sequence[str], formulas: Iterable[str]) -> None:
+    """A column of names that never wraps, and one of formulas that wraps late."""
+    longest = max((cell_len(each) for each in formulas), default=0)
+    table.add_column(headings[0], style=NAME, no_wrap=True)
+    table.add_column(headings[1], min_width=min(longest, FORMULA_WIDTH), overflow="fold")
 
 
 def backward_table(steps: Sequence[StepRow], width: int) -> Table:
@@ -54,7 +63,7 @@ def backward_table(steps: Sequence[StepRow], width: int) -> Table:
     formulas = any(_has_formula(step) for step in steps)
     layouts = [_wide, _stacked] if formulas else [_stacked]
     for layout in layouts:
-        table = layout(steps)
+        table = layout(steps, width)
         if _natural_width(table) <= width:
             return table
     return table
@@ -64,7 +73,8 @@ def _has_formula(step: StepRow) -> bool:
     return step.closed is not None or any(row.local is not None for row in step.operands)
 
 
-def _wide(steps: Sequence[StepRow]) -> Table:
+def _wide(steps: Sequence[StepRow], width: int) -> Table:
+    room = max(NARROWEST_VALUE, width // 4)
     table = _table()
     for heading in ("step", "local", "upstream · local", "put in", "closed"):
         table.add_column(heading, no_wrap=True)
@@ -74,10 +84,15 @@ def _wide(steps: Sequence[StepRow]) -> Table:
         heading = Text(f"{step.node} = {step.operation}", style=NAME)
         sum_of = step.name if step.terms else ""
         table.add_row(
-            _clipped(heading), sum_of, upstream, "", _clip(step.closed or ""), _value(step.value)
+            _clipped(heading),
+            sum_of,
+            upstream,
+            "",
+            _clip(step.closed or ""),
+            _value(step.value, room),
         )
         for row in step.operands:
-            table.add_row(*_operand_cells(row), _value(row.value))
+            table.add_row(*_operand_cells(row), _value(row.value, room))
         _close(table, at, steps)
     return table
 
@@ -87,19 +102,23 @@ def _operand_cells(row: OperandRow) -> list[RenderableType]:
     return [f"  → {row.operand}", _local(row), row.chain, put_in, closed]
 
 
-def _stacked(steps: Sequence[StepRow]) -> Table:
+def _stacked(steps: Sequence[StepRow], width: int) -> Table:
+    room = max(NARROWEST_VALUE, width - 2 * FORMULA_WIDTH - 6)
     table = _table()
-    table.add_column("step", overflow="fold")
-    table.add_column("gradient", ratio=1, overflow="fold")
+    headings = [f"{step.node} = {step.operation}" for step in steps]
+    chains = [row.chain for step in steps for row in step.operands]
+    for name, cells in (("step", headings), ("gradient", chains)):
+        width = min(max(map(cell_len, cells), default=0), FORMULA_WIDTH)
+        table.add_column(name, min_width=width, overflow="fold")
     table.add_column("value", style=GRADIENT, no_wrap=True)
     for at, step in enumerate(steps):
         heading = Text(f"{step.node} = {step.operation}", style=NAME)
         upstream = _equations([step.name, " + ".join(step.terms), step.closed])
-        table.add_row(_clipped(heading), upstream, _value(step.value))
+        table.add_row(_clipped(heading), upstream, _value(step.value, room))
         for row in step.operands:
             gradient = _equations([row.chain, row.put_in, row.closed])
             local = Text(_local(row), style=DIM)
-            table.add_row(f"  → {row.operand}", Group(local, gradient), _value(row.value))
+            table.add_row(f"  → {row.operand}", Group(local, gradient), _value(row.value, room))
         _close(table, at, steps)
     return table
 
@@ -121,22 +140,23 @@ def _local(row: OperandRow) -> str:
     return row.local_name
 
 
-def gradients_table(rows: Sequence[GradientRow]) -> Table:
+def gradients_table(rows: Sequence[GradientRow], width: int) -> Table:
     """The gradients that were asked for: closed form and value."""
     table = _table(heading=False)
     table.add_column("gradient", style=NAME, no_wrap=True)
     if any(row.closed is not None for row in rows):
         table.add_column("closed", ratio=1, overflow="fold")
-    if any(row.value.shape for row in rows):
+    if any(row.shape for row in rows):
         table.add_column("shape", style=DIM, no_wrap=True)
     table.add_column("value", style=GRADIENT, no_wrap=True)
+    room = max(NARROWEST_VALUE, width // 2)
     for row in rows:
         cells = [row.name]
         if any(each.closed is not None for each in rows):
             cells.append(f"= {_clip(row.closed)}" if row.closed else "")
-        if any(each.value.shape for each in rows):
-            cells.append(_shape(row.value))
-        table.add_row(*cells, _value(row.value))
+        if any(each.shape for each in rows):
+            cells.append(_shape(row.shape))
+        table.add_row(*cells, _value(row.value, room))
     return table
 
 
@@ -181,12 +201,12 @@ def _clipped(text: Text) -> Text:
     return text
 
 
-def _shape(value: Array) -> str:
-    return to_text(value.shape) if value.shape else ""
+def _shape(shape: Shape) -> str:
+    return to_text(shape) if shape else ""
 
 
-def _value(value: Array) -> str:
-    return numbers.array(value)
+def _value(value: Array, room: int) -> str:
+    return numbers.array(value, room)
 
 
 def indented(renderable: RenderableType) -> Padding:

@@ -1,0 +1,96 @@
+"""The whole answer to a command, as Rich renderables from top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from ..evaluator import Trace
+from . import report, text
+from .report import Texts
+
+OPEN_ROWS = 16  # of a table with open calls; beyond, calls are closed: about a screen
+MOST_ROWS = 60  # of a table; beyond, the middle is left out
+Row = TypeVar("Row")
+
+
+class Given(Protocol):
+    """Where the values came from."""
+
+    drawn: tuple[str, ...]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the main job found."""
+
+    given: Given
+    trace: Trace
+    texts: Texts
+    verdict: Any
+    everything: bool = False
+
+
+def run(found: Run, width: int) -> list[RenderableType]:
+    """Forward pass, backward pass, gradients, verdict."""
+    trace = found.trace
+    backward = trace.graph.passes[-1]
+    of = trace.graph.names[backward.of]
+    depth = _depth(trace, found.everything)
+    steps = report.step_rows(trace, backward, found.texts, depth)
+    shown, note = _fewer(steps, "steps", found.everything)
+    return [
+        *forward(found.given, trace, found.everything, width),
+        text.title("Backward pass", _join(f"∂{of}/∂…, from {of} to the inputs", note)),
+        text.backward_table(shown, width),
+        text.title("Gradients"),
+        text.gradients_table(report.gradient_rows(trace, backward, found.texts), width),
+        verdict(found.verdict),
+    ]
+
+
+def forward(given: Given, trace: Trace, everything: bool, width: int) -> list[RenderableType]:
+    """The forward pass, and which inputs were drawn at random."""
+    depth = _depth(trace, everything)
+    rows, note = _fewer(report.forward_rows(trace, depth), "nodes", everything)
+    dims = ", ".join(f"{name} = {size}" for name, size in sorted(trace.dims.items()))
+    folded = "calls are closed, --all opens them" if depth is not None else ""
+    parts: list[RenderableType] = [
+        text.title("Forward pass", _join(dims, folded, note)),
+        text.forward_table(rows, width),
+    ]
+    if given.drawn:
+        names = ", ".join(given.drawn)
+        parts.append(Text(f"\nrandom values (--seed {given.seed}) for {names}", style="yellow"))
+    return parts
+
+
+def verdict(found: Any) -> Text:
+    """The check's own report, marked as passed or failed."""
+    style = "bold green" if found.ok else "bold red"
+    return Text.assemble("\n", ("✓ " if found.ok else "✗ ", style), str(found))
+
+
+def _join(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
+
+
+def _depth(trace: Trace, everything: bool) -> int | None:
+    """0 where the calls have to be closed to keep the table short, else None."""
+    if everything or not trace.graph.calls:
+        return None
+    return 0 if len(report.forward_rows(trace)) > OPEN_ROWS else None
+
+
+def _fewer(rows: Sequence[Row], what: str, everything: bool) -> tuple[Sequence[Row], str]:
+    """The rows without their middle where there are too many, and a note that says so."""
+    if everything or len(rows) <= MOST_ROWS:
+        return rows, ""
+    half = MOST_ROWS // 2
+    note = f"the first and last {half} of {len(rows)} {what}, --all shows every one"
+    return [*rows[:half], *rows[-half:]], note
