@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import ops
+from . import arrays
 from .errors import GraphError, ShapeError, SourceError, UnknownNameError, UnsupportedError
-from .functions import METHODS, NATIVES, find_function, function_names
+from .functions import METHODS, find_function, function_names
 from .graph import NONE, Call, suggestion
 from .sizes import Size, to_text
 from .tape import Tape
@@ -323,7 +323,7 @@ def iterate(r: Reader, tree: ast.expr) -> Iterator[Any]:
                 UnsupportedError,
             )
         r.point(tree)
-        value = rows(r.tape, value)
+        value = arrays.rows(r.tape, value)
     if not isinstance(value, (range, list, tuple)):
         r.fail(f"cannot loop over {r.tape.name_of(value)}: write range(...) or a list", tree)
     if len(value) + r.rounds > MAX_ROUNDS:
@@ -333,17 +333,6 @@ def iterate(r: Reader, tree: ast.expr) -> Iterator[Any]:
         if r.rounds > MAX_ROUNDS:
             r.fail(f"loops of more than {MAX_ROUNDS} rounds are not unrolled", tree)
         yield each
-
-
-def rows(tape: Tape, ref: Ref) -> list[Ref]:
-    """The parts of an array along its first axis."""
-    shape = tape.shape(ref)
-    count = shape[0]
-    assert isinstance(count, int)
-    rest = tuple((0, dim, 1) for dim in shape[1:])
-    return [
-        tape.reshape(tape.emit(ops.Slice(((at, 1, 1), *rest)), ref), shape[1:]) for at in range(count)
-    ]
 
 
 def comprehension(r: Reader, tree: ast.ListComp | ast.GeneratorExp) -> list[Any]:
@@ -396,7 +385,7 @@ def unpack(r: Reader, value: Any, count: int, tree: ast.expr) -> list[Any]:
         if not shape or not isinstance(shape[0], int):
             r.fail(f"cannot unpack an array of shape {to_text(shape)}", tree, ShapeError)
         r.point(tree)
-        parts = rows(r.tape, value)
+        parts = arrays.rows(r.tape, value)
     elif isinstance(value, (tuple, list, range)):
         parts = list(value)
     else:

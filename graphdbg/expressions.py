@@ -338,7 +338,8 @@ def _dotted(tree: ast.expr) -> list[str] | None:
 
 def _by_dotted_name(r: Reader, parts: list[str], tree: ast.Attribute) -> Any:
     """`L.d_W1` and `o.W1`, names with dots; `np.pi` and `np.newaxis`."""
-    found = r.root.names.get(".".join(parts), MISSING)
+    name = ".".join(parts)
+    found = r.root.names.get(name, r.tape.parameters.get(name, MISSING))
     if found is not MISSING:
         return found
     if parts[0] in calls.MODULES and r.scope.find(parts[0]) is MISSING and parts[0] not in r.given:

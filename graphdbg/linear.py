@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from . import shapes
+from typing import Any
+
+from . import ops, shapes, sizes
 from .errors import ShapeError, SourceError
+from .graph import LETTERS
 from .sizes import Shape, to_text
 from .tape import Tape
 from .values import Ref
@@ -106,3 +109,132 @@ def paper_product(
     if right_transposed and len(a) == 2 and len(b) == 1 and a[-1] == 1:
         return tape.contract("ij,k->ik", left, right)
     return matmul(tape, left, right)
+
+
+def product(tape: Tape, a: Any, b: Any) -> Ref:
+    """`matmul(a, b)`."""
+    return matmul(tape, tape.ref(a), tape.ref(b))
+
+
+def dot(tape: Tape, a: Any, b: Any) -> Ref:
+    """`numpy.dot`: with a scalar the plain product, else the sum over a's last, b's last but one axis."""
+    left, right = tape.ref(a), tape.ref(b)
+    m, n = len(tape.shape(left)), len(tape.shape(right))
+    if m == 0 or n == 0:
+        return tape.map("mul", left, right)
+    if n <= 2:
+        return matmul(tape, left, right)
+    lead, other = BATCH[: m - 1], BATCH[m - 1 : m + n - 3]
+    return tape.contract(f"{lead}j,{other}jk->{lead}{other}k", left, right)
+
+
+def outer(tape: Tape, a: Any, b: Any) -> Ref:
+    """All products of an entry of a with an entry of b, as a matrix."""
+    left, right = (_flat(tape, tape.ref(each)) for each in (a, b))
+    return tape.contract("i,j->ij", left, right)
+
+
+def _flat(tape: Tape, ref: Ref) -> Ref:
+    return tape.reshape(ref, (sizes.product(tape.shape(ref)),))
+
+
+def inner(tape: Tape, a: Any, b: Any) -> Ref:
+    """The sum of products over the last axes."""
+    left, right = tape.ref(a), tape.ref(b)
+    m, n = len(tape.shape(left)), len(tape.shape(right))
+    if m == 0 or n == 0:
+        return tape.map("mul", left, right)
+    lead, other = BATCH[: m - 1], BATCH[m - 1 : m + n - 2]
+    return tape.contract(f"{lead}j,{other}j->{lead}{other}", left, right)
+
+
+def vdot(tape: Tape, a: Any, b: Any) -> Ref:
+    """The sum of all products of entries at the same place."""
+    return matmul(tape, _flat(tape, tape.ref(a)), _flat(tape, tape.ref(b)))
+
+
+def trace(tape: Tape, x: Any) -> Ref:
+    """The sum of the diagonal of a matrix."""
+    return tape.contract("ii->", _matrix(tape, x, "trace"))
+
+
+def diagonal(tape: Tape, x: Any) -> Ref:
+    """The diagonal of a matrix."""
+    return tape.contract("ii->i", _matrix(tape, x, "diagonal"))
+
+
+def diag(tape: Tape, x: Any) -> Ref:
+    """The diagonal matrix of a vector, or the diagonal of a matrix."""
+    ref = tape.ref(x)
+    shape = tape.shape(ref)
+    if len(shape) == 1:
+        return tape.contract("i,ij->ij", ref, tape.emit(ops.Eye(shape[0])))
+    return tape.contract("ii->i", _matrix(tape, ref, "diag"))
+
+
+def _matrix(tape: Tape, x: Any, what: str) -> Ref:
+    ref = tape.ref(x)
+    shape = tape.shape(ref)
+    if len(shape) != 2 or shape[0] != shape[1]:
+        tape.fail(f"{what} needs a square matrix, found shape {to_text(shape)}", ShapeError)
+    return ref
+
+
+def inv(tape: Tape, x: Any) -> Ref:
+    """The inverse matrix."""
+    return tape.emit(ops.Inverse(), tape.ref(x))
+
+
+def det(tape: Tape, x: Any) -> Ref:
+    """The determinant."""
+    return tape.emit(ops.Det(), tape.ref(x))
+
+
+def logdet(tape: Tape, x: Any) -> Ref:
+    """log |det x|."""
+    return tape.emit(ops.LogDet(), tape.ref(x))
+
+
+# ------------------------------------------------------------------------------------- einsum
+
+
+def einsum(tape: Tape, spec: Any, *operands: Any) -> Ref:
+    """`numpy.einsum` with a text such as "ij,jk->ik"; `...` stands for any axes."""
+    text = "".join(tape.string(spec, "the first argument of einsum()").split())
+    left, arrow, output = text.partition("->")
+    inputs = left.split(",")
+    refs = [tape.ref(each) for each in operands]
+    if len(inputs) != len(refs):
+        tape.fail(f"einsum '{text}' names {len(inputs)} operands, found {len(refs)}")
+    inputs, rest = _without_dots(tape, text, inputs, refs)
+    if not arrow:
+        joined = "".join(inputs)
+        once = sorted(letter for letter in set(joined) - set(rest) if joined.count(letter) == 1)
+        output = rest + "".join(once)
+    else:
+        output = output.replace("...", rest)
+    for letters in (*inputs, output):
+        if not all(letter in LETTERS for letter in letters):
+            tape.fail(f"einsum '{text}': axes are named by single letters")
+    if len(set(output)) < len(output):
+        tape.fail(f"einsum '{text}': an axis stands twice after the arrow")
+    return tape.contract(f"{','.join(inputs)}->{output}", *refs)
+
+
+def _without_dots(
+    tape: Tape, text: str, inputs: list[str], refs: list[Ref]
+) -> tuple[list[str], str]:
+    """The inputs with letters for `...`, and those letters: the same ones, counted from the right."""
+    free = [letter for letter in LETTERS if letter not in text]
+    counts = [
+        len(tape.shape(ref)) - len(letters.replace("...", "")) if "..." in letters else 0
+        for letters, ref in zip(inputs, refs, strict=True)
+    ]
+    if min(counts, default=0) < 0:
+        tape.fail(f"einsum '{text}' names more axes than an operand has", ShapeError)
+    rest = "".join(free[: max(counts, default=0)])
+    named = [
+        letters.replace("...", rest[len(rest) - count :])
+        for letters, count in zip(inputs, counts, strict=True)
+    ]
+    return named, rest

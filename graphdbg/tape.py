@@ -25,7 +25,8 @@ class Tape:
     """A builder and the helpers that functions are written with."""
 
     builder: Builder
-    origins: dict[tuple[str, int], Ref] = field(default_factory=dict)  # (function, result): operand
+    origins: dict[tuple[str, int], Ref] = field(default_factory=dict)
+    parameters: dict[str, Ref] = field(default_factory=dict)
 
     # ------------------------------------------------------------------------- errors
 
