@@ -1,0 +1,216 @@
+"""The numeric derivatives of one node: entry by entry where it is elementwise, else along a line.
+
+`Slope` does many elementwise nodes of one function at once; `Line` does one node of any kind.
+Linear operations take long steps, since differences of them are exact; kinked ones take short steps
+that stay on one side; all others take five points, and many more where those disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import ops, scalars
+from .differences import (
+    EPS,
+    KINKED_STEP,
+    LEVELS,
+    RATIO,
+    SIGNS,
+    SMOOTH_STEP,
+    TINY,
+    Dims,
+    ridders,
+    slopes,
+)
+from .evaluator import RULES
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+RTOL = 1e-7  # relative error of a good gradient in double precision (CS231n notes)
+NOISE = 32  # rounding errors in one value of an operation, in units of eps times the value
+
+LINEAR = {
+    ("add", 0), ("add", 1), ("sub", 0), ("sub", 1), ("neg", 0), ("mul", 0), ("mul", 1),
+    ("div", 0), ("where", 1), ("where", 2),
+}  # fmt: skip
+LINEAR_OPS = (
+    ops.Contract, ops.Broadcast, ops.Reshape, ops.Slice, ops.Pad, ops.Concat, ops.Gather,
+    ops.Scatter,
+)  # fmt: skip
+
+
+class Slope:
+    """The numeric derivative of an elementwise function in one operand, at many places.
+
+    `derivative` is two-sided; where an entry sits on a kink, `low` and `high` are the one-sided
+    ones, between which a convention must lie; elsewhere they are equal to it.
+    """
+
+    def __init__(self, function: str, slot: int, operands: list[Array]) -> None:
+        self.function = scalars.TABLE[function].numeric
+        self.slot, self.operands = slot, operands
+        a, kink = operands[slot], scalars.TABLE[function].kink
+        self.scale = _scale(scalars.TABLE[function].domain[slot], a)
+        self.linear = (function, slot) in LINEAR
+        self.distance: Array | None = None
+        if self.linear:
+            steps = 0.5 * np.maximum(np.abs(a), 1)
+            self.derivative = (self._at(a + steps) - self._at(a - steps)) / (2 * steps)
+        elif kink is not None:
+            named = dict(zip("abc", operands, strict=False))
+            gap = np.abs(scalars.evaluate_template(scalars.template(kink), named))
+            self.distance = np.broadcast_to(gap, a.shape)
+            steps = np.minimum(KINKED_STEP * np.maximum(self.scale, np.abs(a)), gap / 4)
+            steps = np.where(gap > 0, steps, KINKED_STEP)
+            self.derivative = (self._at(a + steps) - self._at(a - steps)) / (2 * steps)
+        else:
+            steps = SMOOTH_STEP * self.scale
+            moved = a + np.multiply.outer(SIGNS, steps)
+            self.derivative = slopes(self._at(moved), steps)[0]
+        self.noise = NOISE * EPS * np.abs(self._at(a)) / steps
+        self.low, self.high, self.best = self.derivative, self.derivative, self.derivative
+        if self.distance is not None and not self.distance.all():
+            self._one_sided(steps)
+
+    def _at(self, moved: Array) -> Array:
+        operands = [*self.operands]
+        operands[self.slot] = moved
+        return np.asarray(self.function(*operands), float)
+
+    def _one_sided(self, steps: Array) -> None:
+        a = self.operands[self.slot]
+        here = self._at(a)
+        below, above = (here - self._at(a - steps)) / steps, (self._at(a + steps) - here) / steps
+        on = self.distance == 0
+        self.low = np.where(on, np.minimum(below, above), self.derivative)
+        self.high = np.where(on, np.maximum(below, above), self.derivative)
+
+    def wrong(self, upstream: Array, made: Array) -> Mask:
+        """Where `made` is not `upstream` times the derivative; what is not finite is not judged."""
+        wrong = self._outside(upstream, made)
+        if wrong.any() and not self.linear and self.distance is None:
+            self._refine(np.flatnonzero(wrong))
+            wrong = self._outside(upstream, made)
+        return wrong
+
+    def _outside(self, upstream: Array, made: Array) -> Mask:
+        ends = upstream * self.low, upstream * self.high
+        low, high = np.minimum(*ends), np.maximum(*ends)
+        slack = RTOL * np.maximum(np.abs(made), np.maximum(np.abs(low), np.abs(high)))
+        slack = slack + np.abs(upstream) * self.noise + TINY
+        return np.isfinite(made) & np.isfinite(low) & ((made < low - slack) | (made > high + slack))
+
+    def _refine(self, at: NDArray[np.intp]) -> None:
+        """Entries that disagree are differenced again with many steps, and extrapolated."""
+        kept = self.operands
+        self.operands = [operand[at] for operand in kept]
+        a, steps = self.operands[self.slot], self.scale[at] / 8
+        levels = RATIO ** -np.arange(LEVELS)[:, None, None] * steps
+        values = self._at(a + levels * np.array([1.0, -1.0])[:, None])
+        best, error = ridders(values, steps, NOISE * EPS)
+        self.operands = kept
+        for column, new in ((self.derivative, best), (self.noise, 10 * error)):
+            column[at] = new
+        self.low = self.high = self.best = self.derivative
+
+
+def _scale(domain: str, a: Array) -> Array:
+    """How far an operand can move before its function changes much."""
+    size = np.abs(a)
+    if domain in ("positive", "nonzero"):
+        return np.where(size > 0, size, 0.1)
+    if domain == "unit":
+        return np.where(size < 1, 1 - size, 0.1)
+    return np.ones_like(size)
+
+
+class Line:
+    """sum(u * y) of one operation, along directions of one operand."""
+
+    def __init__(self, op: Any, slot: int, operands: Sequence[Array], dims: Dims, u: Array) -> None:
+        self.rule: Callable[..., Any] = RULES[type(op)]
+        self.op, self.slot, self.dims, self.u = op, slot, dims, u
+        self.operands = [*operands]
+        self.x = np.asarray(operands[slot], float)
+        self.linear = type(op) in LINEAR_OPS
+        self.kinked = type(op) is ops.Reduce and op.kind != "prod"
+        self.scale = max(float(np.abs(self.x).max(initial=0)), 0.1)
+        y = self.rule(op, self.operands, dims)
+        self.noise = NOISE * EPS * float(np.sum(np.abs(u * np.asarray(y))))
+
+    def at(self, moved: Array) -> float:
+        """sum(u * y) with the operand moved."""
+        operands = [*self.operands]
+        operands[self.slot] = moved
+        return float(np.sum(self.u * self.rule(self.op, operands, self.dims)))
+
+    def derivative(self, direction: Array) -> tuple[float, float]:
+        """The derivative along a direction, and its error from rounding."""
+        x = self.x
+        if self.linear or self.kinked:
+            step = self.scale * (1.0 if self.linear else KINKED_STEP)
+            rise = self.at(x + step * direction) - self.at(x - step * direction)
+            return rise / (2 * step), self.noise / step
+        step = self.scale * SMOOTH_STEP
+        values = np.array([self.at(x + sign * step * direction) for sign in SIGNS])
+        return float(slopes(values[:, None], step)[0][0]), self.noise / step
+
+    def refined(self, direction: Array) -> tuple[float, float]:
+        """The same by many steps, extrapolated."""
+        first = self.scale / 8
+        steps = [sign * first * RATIO**-level for level in range(LEVELS) for sign in (1, -1)]
+        values = np.array([self.at(self.x + step * direction) for step in steps])
+        best, error = ridders(values.reshape(LEVELS, 2, 1), np.array([first]), self.noise)
+        return float(best[0]), 10 * float(error[0])
+
+    def one_sided(self, direction: Array) -> tuple[float, float]:
+        """The derivatives from below and from above."""
+        step = self.scale * KINKED_STEP / 64
+        here = self.at(self.x)
+        above = (self.at(self.x + step * direction) - here) / step
+        return (here - self.at(self.x - step * direction)) / step, above
+
+    def fits(self, made: Array, direction: Array) -> bool:
+        """Whether a contribution has the derivative along the direction; True if not finite."""
+        parts = made * direction
+        analytic = float(np.sum(parts))
+        size = float(np.sqrt(np.sum(parts * parts)))
+        if not np.isfinite(analytic):
+            return True
+        for find in (self.derivative, self.refined):
+            numeric, error = find(direction)
+            if self.close(analytic, numeric, size, error):
+                return True
+        if not np.isfinite(numeric):
+            return True
+        low, high = sorted(self.one_sided(direction))
+        slack = RTOL * max(abs(low), abs(high)) + self.noise / (self.scale * KINKED_STEP / 64)
+        return self.kinked and low - slack <= analytic <= high + slack
+
+    def close(self, analytic: float, numeric: float, size: float, error: float) -> bool:
+        """Within the tolerance, relative to the size of the terms, or the error of differences."""
+        return abs(analytic - numeric) <= RTOL * max(size, abs(numeric)) + error + TINY
+
+    def worst(self, made: Array, direction: Array) -> tuple[int, float, float]:
+        """The entry that departs most: its flat index, analytic and numeric values.
+
+        The entries are divided into eight parts, of which the worst is divided again.
+        """
+        entries = np.arange(self.x.size)
+        while len(entries) > 1:
+            parts = np.array_split(entries, min(8, len(entries)))
+            gaps = []
+            for part in parts:
+                some = np.where(np.isin(np.arange(self.x.size), part), direction.ravel(), 0)
+                some = some.reshape(self.x.shape)
+                gaps.append(abs(float(np.sum(made * some)) - self.derivative(some)[0]))
+            entries = parts[int(np.argmax(gaps))]
+        at = int(entries[0])
+        unit = np.zeros(self.x.size)
+        unit[at] = 1
+        return at, float(made.ravel()[at]), self.derivative(unit.reshape(self.x.shape))[0]
