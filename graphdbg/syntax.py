@@ -101,16 +101,27 @@ def _chunks(text: str, starts: list[int]) -> Iterator[tuple[int, int]]:
 def _parse(piece: str, chunk: Chunk, final: bool = False) -> list[ast.stmt] | None:
     """The trees of one chunk; None where it is no program but more lines might make it one."""
     try:
-        tree = ast.parse(piece)
+        try:
+            tree = ast.parse(piece)
+        except (RecursionError, MemoryError):
+            tree = chains.parse(piece)
     except SyntaxError as error:
         if final or len(chunk.starts) < CHUNK_LINES:
             raise _translated(error, chunk) from error
         return None
-    except (RecursionError, MemoryError):
-        tree = chains.parse(piece, chunk)
+    except (RecursionError, MemoryError) as error:
+        raise _too_deep(chunk) from error
     if chunk.rewritten is not None:
         _mend(tree, chunk)
     return tree.body
+
+
+def _too_deep(chunk: Chunk) -> SourceError:
+    start = chunk.place(1, 0)
+    return SourceError(
+        "this is nested too deeply: name its parts on lines of their own",
+        span=Span(chunk.source, start, start + 1),
+    )
 
 
 def _translated(error: SyntaxError, chunk: Chunk) -> SourceError:
