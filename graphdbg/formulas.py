@@ -1,0 +1,385 @@
+"""A node as mathematics: `Formula`, and the functions that make one.
+
+Every formula carries a stamp: it was evaluated at random points against the graph's own number
+and, where it is a derivative, against differences, before anybody saw it.
+
+Forms: *chain* (by name: ∂f/∂q · ∂q/∂x), *locals* (the locals put in: z · 1), *matrix* (in the named
+nodes), *closed* (in the inputs alone), *entries* (an explicit SymPy matrix).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import lazy, matrices, ops, sizes, typeset
+from .display import Display
+from .errors import DifferentiationError, GraphError
+from .evaluator import bind
+from .gradients import grad, output_id
+from .graph import NONE, Builder, Graph, Pass
+from .jacobians import hessian_graph, jacobian_graph
+from .leaves import Names
+from .lowering import axes
+from .rebuild import rebuild
+from .sizes import Shape, to_text
+from .stamps import Derivative, Stamp, Stamper
+from .terms import Poly, TooLarge
+from .trees import Tree
+
+if TYPE_CHECKING:
+    import sympy
+
+FORMS = ("chain", "locals", "matrix", "closed", "entries")
+MAX_ENTRIES = 400  # of an explicit matrix: more no longer fit any page
+
+
+@dataclass(frozen=True, eq=False)
+class Formula:
+    """A node's formula, checked.
+
+    `title` names it (`∂L/∂W1`), `assumptions` are the sentences it rests on, `stamp` says against
+    what it was checked, `definitions` lists the parts that were too long to write in place.
+    `poly` is its index notation over `free` indices of sizes `shape`; the first `rows` indices are
+    the dimensions of the output.
+    """
+
+    graph: Graph
+    node: int
+    title: str
+    poly: Poly
+    shape: Shape
+    rows: int
+    names: Names
+    stamp: Stamp
+    assumptions: tuple[str, ...] = ()
+    parts: Mapping[int, Poly] = field(default_factory=dict)
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """The free indices of `poly`, one for each dimension of `shape`."""
+        return axes(len(self.shape))
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The formula in matrix notation, or in index notation where there is none."""
+        rows = self.rows if len(self.shape) > 2 else None
+        return matrices.from_poly(self.poly, self.free, self.shape, self.names, rows=rows)
+
+    @property
+    def notation(self) -> str:
+        """`matrix` or `index`."""
+        return matrices.notation_of(self.tree)
+
+    @cached_property
+    def definitions(self) -> dict[str, str]:
+        """The parts that the formula refers to by name, as text, in tape order."""
+        found = {}
+        for at in sorted(self.parts):
+            shape = self.graph.shapes[at]
+            tree = matrices.from_poly(self.parts[at], axes(len(shape)), shape, self.names)
+            found[self.names.name_of(at)] = typeset.text(tree)
+        return found
+
+    @property
+    def expr(self) -> sympy.Basic:
+        """The SymPy expression: plain for a scalar, a matrix expression for an array."""
+        symbols = lazy.module("symbols")
+        closed = self._closed_poly if not self.shape else None
+        poly = self.poly if closed is None else closed
+        return symbols.expression(poly, self.free, self.shape, self.names)
+
+    def entries(self) -> sympy.Matrix:
+        """The explicit `sympy.Matrix` of the entries (an Array for more than two axes).
+
+        Raises DifferentiationError when a dimension is a name, or there are over 400 entries.
+        """
+        count = sizes.product(self.shape)
+        if not isinstance(count, int) or count > MAX_ENTRIES:
+            raise DifferentiationError(
+                f"{self.title} has shape {to_text(self.shape)}, {count} entries: entries are "
+                f"written out for sizes that are numbers, up to {MAX_ENTRIES}; take the matrix form"
+            )
+        symbols = lazy.module("symbols")
+        return symbols.entries(self.poly, self.free, self.shape, self.names)
+
+    def text(self, form: str = "matrix") -> str:
+        """The formula in Unicode, in one of `FORMS`."""
+        return str(self.form(form))
+
+    def form(self, form: str) -> str:
+        """The text of one form; GraphError for a form that does not exist."""
+        if form == "matrix":
+            return typeset.text(self.tree)
+        if form == "closed":
+            return typeset.text(self._closed_tree)
+        if form == "entries":
+            return str(self.entries())
+        if form in ("chain", "locals"):
+            links = links_of(self.graph, self.node)
+            return " + ".join(getattr(link, form) for link in links) or self.form("matrix")
+        raise GraphError(f"no form '{form}': the forms are {', '.join(FORMS)}")
+
+    def latex(self) -> str:
+        """The formula in LaTeX, without delimiters."""
+        return typeset.latex(self.tree)
+
+    def python(self) -> str:
+        """The formula as NumPy code over the graph's names."""
+        return typeset.python(self.tree)
+
+    @cached_property
+    def _closed_poly(self) -> Poly | None:
+        """The formula over the inputs alone, or None where it would be too long."""
+        display = Display(self.graph, self.graph.input_ids)
+        try:
+            poly = display.show(self.node)
+        except TooLarge:
+            return None
+        return None if display.definitions else poly
+
+    @property
+    def _closed_tree(self) -> Tree:
+        if self._closed_poly is None:
+            return self.tree
+        rows = self.rows if len(self.shape) > 2 else None
+        return matrices.from_poly(self._closed_poly, self.free, self.shape, self.names, rows=rows)
+
+    def evaluate(self, point: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
+        """The value at a point, an array of shape `shape`: output dimensions, then input ones."""
+        return np.asarray(self._compiled(**{name: point[name] for name in self._inputs(point)})[0])
+
+    def _inputs(self, point: Mapping[str, ArrayLike]) -> tuple[str, ...]:
+        bind(self.graph, point)
+        return self.graph.inputs
+
+    @cached_property
+    def _compiled(self) -> Any:
+        """The rebuilt formula as a compiled function of the inputs."""
+        b = Builder.of(self.graph)
+        node = rebuild(b, self.poly, self.free, self.shape)
+        graph = b.build([*self.graph.output_ids, node])
+        return lazy.module("compiler").compile(graph, outputs=[graph.names[node]])
+
+    def __str__(self) -> str:
+        lines = [f"{self.title} = {self.text()}"]
+        lines += [f"  where {name} = {text}" for name, text in self.definitions.items()]
+        lines += [f"  because {reason}" for reason in self.assumptions]
+        return "\n".join([*lines, f"  [{self.stamp}]"])
+
+    __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One contribution to a gradient: upstream of the consumer times its local derivative.
+
+    `chain` is by name, `locals` with the derivatives put in, `closed` the product's own formula;
+    `contribution` is the id of the node that holds it.
+    """
+
+    consumer: str
+    operand: str
+    upstream: str
+    local: str
+    chain: str
+    locals: str
+    closed: str
+    contribution: int
+
+
+def formula(graph: Graph, name: str) -> Formula:
+    """The checked `Formula` of a node: a gradient's derivative, or a forward node's closed form.
+
+    >>> import graphdbg as gd
+    >>> print(formula(gd.grad(gd.parse("f=(x+y)z")), "f.d_x").text())
+    z
+    """
+    node = graph.id(name)
+    backward = next((p for p in graph.passes if name in _gradient_names(graph, p)), None)
+    if backward is None:
+        return make(graph, node, graph.names[node], None)
+    wrt = _gradient_names(graph, backward)[name]
+    of = graph.names[backward.of]
+    return make(graph, node, f"∂{of}/∂{wrt}", Derivative(name, of, wrt))
+
+
+def _gradient_names(graph: Graph, backward: Pass) -> dict[str, str]:
+    of = graph.names[backward.of]
+    return {f"{of}.d_{graph.names[y]}": graph.names[y] for y in backward.upstream}
+
+
+def make(graph: Graph, node: int, title: str, derivative: Derivative | None) -> Formula:
+    """The checked formula of a node; UncheckedFormulaError where the numbers contradict it."""
+    display = Display(graph)
+    poly = display.show(node)
+    shape = graph.shapes[node]
+    rows = len(graph.shapes[graph.id(derivative.of)]) if derivative else 1
+    b = Builder.of(graph)
+    rebuilt = rebuild(b, poly, axes(len(shape)), shape)
+    stamped = b.build([*graph.output_ids, rebuilt])
+    stamp = Stamper(graph).stamp(stamped, node, rebuilt, derivative)
+    return Formula(
+        graph, node, title, poly, shape, rows, names_for(graph, display), stamp,
+        tuple(display.arithmetic.assumptions), dict(display.definitions),
+    )  # fmt: skip
+
+
+def names_for(graph: Graph, display: Display) -> Names:
+    """What a display's leaves are called."""
+    return Names(
+        lambda at: display.words.get(at, graph.names[at]),
+        lambda at: graph.shapes[at],
+        lambda at: graph.ops[at],
+        lambda at: graph.args[at],
+    )
+
+
+def local(graph: Graph, name: str) -> dict[str, Formula]:
+    """The local derivatives of a node: a `Formula` for each operand, by the operand's name.
+
+    Rows are the node's dimensions, columns the operand's. The result of a call is taken whole:
+    its operands are the call's arguments.
+
+    >>> import graphdbg as gd
+    >>> {name: f.text() for name, f in local(gd.parse("q = x*y"), "q").items()}
+    {'x': 'y', 'y': 'x'}
+    """
+    node = graph.id(name)
+    call = next((c for c in reversed(graph.calls) if c.output == node), None)
+    operands = call.inputs if call else graph.args[node]
+    whole = graph if call else _alone(graph, node)
+    result = {}
+    for at in dict.fromkeys(operands):
+        if type(graph.ops[at]) not in (ops.Const, ops.Eye, ops.Array, ops.Arange):
+            result[graph.names[at]] = jacobian(whole, of=name, wrt=graph.names[at])
+    return result
+
+
+def _alone(graph: Graph, node: int) -> Graph:
+    """The graph of one operation: its operands are inputs."""
+    b = Builder()
+    place = {}
+    for arg in dict.fromkeys(graph.args[node]):
+        op = graph.ops[arg]
+        if type(op) in (ops.Const, ops.Eye, ops.Array, ops.Arange):
+            place[arg] = b.emit(op)
+        else:
+            place[arg] = b.input(graph.names[arg], graph.shapes[arg])
+    made = b.emit(graph.ops[node], *(place[arg] for arg in graph.args[node]))
+    return b.build({graph.names[node]: made})
+
+
+def upstream(graph: Graph, name: str, of: str | None = None) -> Formula:
+    """The upstream gradient of a node: d of / d node, of the node's shape.
+
+    Raises DifferentiationError where `of` is not a scalar.
+    """
+    target = graph.names[output_id(graph, of)]
+    key = f"{target}.d_{name}"
+    if key not in graph.ids:
+        graph = grad(graph, target, [name])
+    return formula(graph, key)
+
+
+def jacobian(graph: Graph, of: str | None = None, wrt: str | None = None) -> Formula:
+    """The Jacobian of a node: rows are outputs, columns are inputs.
+
+    Its shape is that of `of`, then that of `wrt`.
+
+    >>> import graphdbg as gd
+    >>> g = gd.parse("p = softmax(o)", shapes={"o": ("n",)})
+    >>> print(jacobian(g, of="p", wrt="o").text())
+    diag(p) − p pᵀ
+    """
+    target = graph.names[output_id(graph, of)]
+    source = _only(graph, wrt)
+    built = jacobian_graph(graph, target, source)
+    node = built.output_ids[-1]
+    derivative = Derivative(built.names[node], target, source)
+    return make(built, node, f"∂{target}/∂{source}", derivative)
+
+
+def _only(graph: Graph, wrt: str | None) -> str:
+    if wrt is not None:
+        return wrt
+    if len(graph.inputs) != 1:
+        raise DifferentiationError(
+            f"say with `wrt` which input to differentiate by: {', '.join(graph.inputs)}"
+        )
+    return graph.inputs[0]
+
+
+def hessian(
+    graph: Graph, of: str | None = None, wrt: str | Iterable[str] | None = None
+) -> Formula:
+    """The Hessian of a scalar: for one name the dimensions of `wrt` twice; for several names, one
+    matrix whose rows and columns are all their entries in order.
+
+    >>> import graphdbg as gd
+    >>> hessian(gd.parse("f = x^2 y"), wrt=["x", "y"]).entries()
+    Matrix([
+    [2*y, 2*x],
+    [2*x,   0]])
+    """
+    target = graph.names[output_id(graph, of)]
+    names = [_only(graph, None)] if wrt is None else [wrt] if isinstance(wrt, str) else list(wrt)
+    built = hessian_graph(graph, target, names)
+    node = built.output_ids[-1]
+    if len(names) > 1:
+        return make(built, node, f"∂²{target}/∂({', '.join(names)})²", None)
+    first = f"{target}.d_{names[0]}"
+    return make(built, node, f"∂²{target}/∂{names[0]}²", Derivative(built.names[node], first, names[0]))
+
+
+def links_of(graph: Graph, node: int) -> list[Link]:
+    """The contributions that were added up for a gradient node; none for other nodes."""
+    for backward in graph.passes:
+        for y, g in backward.upstream.items():
+            if g == node and backward.contributions.get(y):
+                return links(graph, backward, y)
+    return []
+
+
+def links(graph: Graph, backward: Pass, y: int) -> list[Link]:
+    """The contributions to the gradient by forward node `y`, in the order they were added."""
+    display = Display(graph)
+    names, of = graph.names, graph.names[backward.of]
+    words = names_for(graph, display)
+
+    def text(at: int, *, product: bool = False) -> str:
+        shape = graph.shapes[at]
+        tree = matrices.from_poly(display.show(at), axes(len(shape)), shape, words)
+        return typeset.text(tree)
+
+    found = []
+    for part in backward.contributions.get(y, ()):
+        consumer = names[part.consumer]
+        up = text(backward.upstream[part.consumer])
+        here = text(part.local) if part.local != NONE else f"∂{consumer}/∂{names[y]}"
+        found.append(Link(
+            consumer, names[y], up, here,
+            f"∂{of}/∂{consumer} · ∂{consumer}/∂{names[y]}",
+            f"{_grouped(up)} · {_grouped(here)}", text(part.node), part.node,
+        ))  # fmt: skip
+    return found
+
+
+def _grouped(text: str) -> str:
+    """A factor of a product: a sum gets parentheses."""
+    depth = 0
+    for at, char in enumerate(text):
+        depth += (char in "([") - (char in ")]")
+        if depth == 0 and at > 0 and char in "+−":
+            return f"({text})"
+    return text
+
+

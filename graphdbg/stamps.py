@@ -1,0 +1,119 @@
+"""The stamp on a formula: it was evaluated at random points and agreed, or it is not shown.
+
+A formula is rebuilt as nodes of the graph and compared there with the derivative's own node (digits
+of agreement) and, in a random direction, with differences of the thing itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .differences import Witness
+from .errors import UncheckedFormulaError
+from .graph import LETTERS, Builder, Graph
+
+POINTS = 3
+SEED = 20_241  # any number: the same formula is stamped at the same points every time
+SAME_DIGITS = 8.0  # of the formula against the node: two ways to compute one number in float64
+DIFFERENCE_DIGITS = 4.0  # against differences, which lose half of the digits at a rough point
+DIRECTION = "direction of the stamp"  # an input's name; no program can use it: it has blanks
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a formula was checked against: points, and decimal digits that agreed at the worst one.
+
+    `digits` against the node on the tape, `difference_digits` against differences (None for a
+    formula that is not a derivative).
+    """
+
+    points: int
+    digits: float
+    difference_digits: float | None
+
+    def __str__(self) -> str:
+        against = f"checked at {self.points} random points: {self.digits:.0f} digits"
+        if self.difference_digits is None:
+            return against
+        return f"{against}, {self.difference_digits:.0f} against differences"
+
+
+@dataclass(frozen=True, slots=True)
+class Derivative:
+    """That `node` is d of / d wrt, as names; shapes: that of `of`, then that of `wrt`."""
+
+    node: str
+    of: str
+    wrt: str
+
+
+class Stamper:
+    """Stamps formulas of one graph; the random points are drawn and evaluated once.
+
+    `candidates` are pairs (node, rebuilt formula) by id; `derivatives` says what those that are
+    derivatives are derivatives of.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def stamp(
+        self, graph: Graph, node: int, rebuilt: int, derivative: Derivative | None
+    ) -> Stamp:
+        """The stamp; UncheckedFormulaError where the formula disagrees with either.
+
+        `graph` is the graph with the formula's own nodes on its tape.
+        """
+        if derivative is None:
+            witness = Witness(graph, graph.names[node], count=POINTS, seed=SEED)
+            return Stamp(POINTS, _same(witness, node, rebuilt), None)
+        graph, scalar, projected = _projected(graph, derivative, rebuilt)
+        witness = Witness(graph, scalar, count=POINTS, seed=SEED)
+        digits = _same(witness, node, rebuilt)
+        differences = witness.digits(derivative.wrt, projected)
+        if digits < SAME_DIGITS or differences < DIFFERENCE_DIGITS:
+            raise UncheckedFormulaError(
+                f"the formula for d{derivative.of}/d{derivative.wrt} was withheld: at random "
+                f"points it agrees with the gradient to {digits:.1f} digits and with differences "
+                f"to {differences:.1f}; please report this program",
+                node=derivative.node,
+            )
+        return Stamp(POINTS, digits, differences)
+
+
+def _projected(graph: Graph, derivative: Derivative, rebuilt: int) -> tuple[Graph, str, str]:
+    """The graph with a scalar <u, of> for a random u, and <u, formula>, which is its gradient."""
+    target = graph.id(derivative.of)
+    shape = graph.shapes[target]
+    b = Builder.of(graph)
+    if not shape:
+        names = b.build([*graph.output_ids]).names
+        return b.build([*graph.output_ids, rebuilt]), names[target], names[rebuilt]
+    rows = LETTERS[: len(shape)]
+    columns = LETTERS[len(shape) : len(graph.shapes[rebuilt])]
+    direction = b.input(DIRECTION, shape)
+    scalar = b.contract(f"{rows},{rows}->", direction, target)
+    projected = b.contract(f"{rows},{rows}{columns}->{columns}", direction, rebuilt)
+    built = b.build([*graph.output_ids, scalar, projected])
+    return built, built.names[scalar], built.names[projected]
+
+
+def _same(witness: Witness, node: int, rebuilt: int) -> float:
+    """Decimal digits to which two nodes agree, at the worst point and entry."""
+    worst = 16.0
+    for trace in witness.traces:
+        a, b = np.asarray(trace.arrays[node]), np.asarray(trace.arrays[rebuilt])
+        size = max(float(np.max(np.abs(a), initial=0)), float(np.max(np.abs(b), initial=0)))
+        largest = max(
+            (float(np.max(np.abs(each), initial=0)) for each in map(np.asarray, trace.arrays)
+             if np.all(np.isfinite(each))), default=1.0,
+        )  # fmt: skip
+        off = float(np.max(np.abs(a - b), initial=0))
+        if not np.isfinite(off):
+            return 0.0
+        floor = 1e-13 * largest  # what rounding leaves of an exact zero
+        if off > floor:
+            worst = min(worst, -np.log10(off / max(size, floor)))
+    return worst
