@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import SourceError
+from . import sizes
+from .errors import ShapeError, SourceError
 from .sizes import Size
 from .syntax import Chunk
 
@@ -131,6 +132,14 @@ _COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
+def _exact_quotient(a: Any, b: Any) -> Any:
+    """`n*d // n` is the dimension d; where nothing divides exactly, it is no dimension."""
+    try:
+        return sizes.divide(a, b)
+    except ShapeError:
+        return MISSING
+
+
 def arithmetic(op: type[ast.operator], a: Any, b: Any) -> Any:
     """The exact result of `a op b` on whole numbers and dimensions, else `MISSING`.
 
@@ -140,6 +149,8 @@ def arithmetic(op: type[ast.operator], a: Any, b: Any) -> Any:
     if rule is None or not isinstance(a, (int, Size)) or not isinstance(b, (int, Size)):
         return MISSING
     if isinstance(a, Size) or isinstance(b, Size):
+        if op is ast.FloorDiv:
+            return _exact_quotient(a, b)
         return rule(a, b) if op in (ast.Add, ast.Sub, ast.Mult) else MISSING
     if op is ast.Pow:
         if b < 0:
