@@ -1,0 +1,61 @@
+# Activation functions beyond the primitive ones (relu, sigmoid, tanh, softplus, erf).
+
+
+def leaky_relu(x, negative_slope=0.01):
+    """x for x > 0, else a small slope times x.
+
+    Source: Maas, Hannun, Ng, Rectifier Nonlinearities (2013).
+    """
+    return where(x > 0, x, negative_slope * x)
+
+
+def elu(x, alpha=1):
+    """x for x > 0, else alpha (e^x - 1).
+
+    The exponential never sees a positive number: e^1000 in the branch that is not taken would
+    still spoil the gradient, as 0 * inf. Source: Clevert, Unterthiner, Hochreiter (2016).
+    """
+    negative = where(x > 0, 0, x)
+    return where(x > 0, x, alpha * expm1(negative))
+
+
+def selu(x):
+    """1.0507 elu(x, 1.6733), whose constants keep mean 0 and variance 1 from layer to layer.
+
+    Source: Klambauer, Unterthiner, Mayr, Hochreiter, Self-Normalizing Neural Networks (2017).
+    """
+    return 1.0507009873554805 * elu(x, 1.6732632423543772)
+
+
+def gelu(x):
+    """x Phi(x), Phi the distribution function of the normal distribution (exact, by erf).
+
+    Source: Hendrycks and Gimpel, Gaussian Error Linear Units (2016).
+    """
+    phi = 0.5 * (1 + erf(x / sqrt(2)))
+    return x * phi
+
+
+def silu(x):
+    """x sigmoid(x). Source: Elfwing, Uchibe, Doya (2018)."""
+    return x * sigmoid(x)
+
+
+def swish(x, beta=1):
+    """x sigmoid(beta x). Source: Ramachandran, Zoph, Le, Searching for Activations (2017)."""
+    return x * sigmoid(beta * x)
+
+
+def mish(x):
+    """x tanh(softplus(x)). Source: Misra, Mish (2019)."""
+    return x * tanh(softplus(x))
+
+
+def relu6(x):
+    """min(max(x, 0), 6). Source: Howard et al., MobileNets (2017)."""
+    return minimum(relu(x), 6)
+
+
+def softsign(x):
+    """x / (1 + |x|)."""
+    return x / (1 + abs(x))
