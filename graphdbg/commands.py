@@ -10,13 +10,15 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from . import __version__
+from . import __version__, proofs
+from .assignments import read_assignments
 from .checker import check
 from .errors import GraphError
 from .evaluator import Trace, evaluate
 from .gradients import grad
 from .graph import Graph
-from .loading import Loaded, load
+from .loading import Loaded, load, read_shapes, read_source
+from .parser import parse
 from .rendering import page, report, schema
 from .rendering.report import Texts
 from .sizes import to_text
@@ -119,6 +121,24 @@ def _texts(graph: Graph) -> Texts:
     return NoTexts()
 
 
+def prove(args: Namespace) -> int:
+    """A claim about a gradient: proved, refuted or agrees."""
+    graph = _graph(args)
+    verdict = proofs.prove(graph, args.claim, seed=args.seed)
+    if args.json:
+        _print_json("prove", **schema.verdict(verdict))
+    else:
+        _show(page.claim(verdict, console().width))
+    return OK if verdict else FAILED
+
+
+def _graph(args: Namespace) -> Graph:
+    """The graph alone; values only tell the shapes of undeclared inputs."""
+    given = read_assignments(args.values)
+    text, name = read_source(args.source)
+    return parse(text, shapes=read_shapes(args.shape), values=given, name=name)
+
+
 def console() -> Console:
     """Standard output as Rich sees it: its width, colours unless NO_COLOR or a pipe."""
     return Console(highlight=False, soft_wrap=False)
@@ -136,4 +156,4 @@ def _print_json(command: str, **parts: Any) -> None:
     sys.stdout.write("\n")
 
 
-RUN: dict[str, Callable[[Namespace], int]] = {"run": run}
+RUN: dict[str, Callable[[Namespace], int]] = {"run": run, "prove": prove}

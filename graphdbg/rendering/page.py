@@ -76,6 +76,17 @@ def verdict(found: Any) -> Text:
     return Text.assemble("\n", ("✓ " if found.ok else "✗ ", style), str(found))
 
 
+def claim(found: Any, width: int) -> list[RenderableType]:
+    """The answer to a claim: its first word coloured, a counterexample as a table."""
+    said = str(found).split("\n  at the point")[0]
+    word, _, rest = said.partition(":")
+    style = {"proved": "bold green", "refuted": "bold red"}.get(word, "bold yellow")
+    parts: list[RenderableType] = [Text.assemble((word, style), ":" + rest)]
+    if found.point and word == "refuted":
+        parts += [Text("  at the point", style="dim"), text.point_table(found.point, width)]
+    return parts
+
+
 def _join(*notes: str) -> str:
     return "; ".join(note for note in notes if note)
 

@@ -1,4 +1,4 @@
-"""What the commands found, as the JSON that `--json` prints; the schema stands in docs/json-schema.md.
+"""What the commands found, as the JSON that `--json` prints (schema: docs/json-schema.md).
 
 Numbers are numbers; nan and infinities, which JSON does not have, are the texts "nan", "inf" and
 "-inf". Arrays are nested lists; one of more than `LARGEST` elements is given by its range instead.
@@ -126,3 +126,21 @@ def gradient(row: GradientRow) -> Json:
 def dims(found: Mapping[str, int]) -> Json:
     """The sizes of the named dimensions."""
     return {name: int(size) for name, size in sorted(found.items())}
+
+
+def verdict(found: Any) -> dict[str, Json]:
+    """The answer to a claim."""
+    refuted = found.verdict == "refuted"
+    return {
+        "claim": found.claim,
+        "verdict": found.verdict,
+        "digits": _number(found.digits),
+        "points": found.points,
+        "road": found.road or None,
+        "holds": found.holds or None,
+        "assumptions": list(found.assumptions),
+        "point": {name: value(each) for name, each in found.point.items()} if refuted else None,
+        "entry": list(found.entry) if refuted else None,
+        "left": _number(found.left) if refuted else None,
+        "right": _number(found.right) if refuted else None,
+    }

@@ -7,12 +7,11 @@ room, and below each other where there is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -160,6 +159,18 @@ def gradients_table(rows: Sequence[GradientRow], width: int) -> Table:
     return table
 
 
+def point_table(point: Mapping[str, Array], width: int) -> Table:
+    """The value of each input."""
+    table = _table(heading=False)
+    table.add_column("name", style=NAME, no_wrap=True)
+    table.add_column("shape", style=DIM, no_wrap=True)
+    table.add_column("value", style=VALUE, no_wrap=True)
+    room = max(NARROWEST_VALUE, width - 24)
+    for name, value in point.items():
+        table.add_row(f"  {name}", _shape(value.shape), _value(value, room))
+    return table
+
+
 def _table(heading: bool = True) -> Table:
     return Table(
         box=box.SIMPLE_HEAD if heading else box.SIMPLE,
@@ -207,8 +218,3 @@ def _shape(shape: Shape) -> str:
 
 def _value(value: Array, room: int) -> str:
     return numbers.array(value, room)
-
-
-def indented(renderable: RenderableType) -> Padding:
-    """The renderable moved in by two columns."""
-    return Padding(renderable, (0, 0, 0, 2))
