@@ -11,7 +11,7 @@ is recorded in `assumptions`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 
 from . import terms
@@ -19,6 +19,7 @@ from .terms import ZERO, Algebra, Base, Bound, Factor, Index, Key, Poly, TooLarg
 
 HALF = Fraction(1, 2)
 STEPS = 4000  # rewrites of one polynomial; a rule set that needs more is not worth its proof
+CLEARINGS = 6  # denominators multiplied away in one test for zero
 EXPAND_POWER = 6  # (a + b)**6 is multiplied out, higher powers stay together
 
 
@@ -236,6 +237,8 @@ class Arithmetic:
         number = poly.number
         if number is not None:
             return constant(1 if number == 0 else 0)
+        if _is_mask(poly):
+            return _not(poly)
         lead = poly.terms[_lead(poly)]
         return self.algebra.apply("zero", terms.scale(poly, 1 / lead), idempotent=True)
 
@@ -259,6 +262,16 @@ class Arithmetic:
                 raise TooLarge
             todo.extend((k, v * value) for k, v in found.terms.items())
         return terms.collect(done) if changed else poly
+
+    def is_zero(self, poly: Poly) -> bool:
+        """Whether the polynomial reduces to 0, denominators over free indices cleared if need be."""
+        poly = self.reduce(poly)
+        for _ in range(CLEARINGS):
+            denominator = next(_denominators(poly), None) if poly else None
+            if denominator is None:
+                break
+            poly = self.reduce(terms.multiply(poly, terms.monomial(denominator)))
+        return not poly
 
     def _rewrite(self, key: Key) -> Poly | None:
         factors, bound = key
@@ -386,6 +399,16 @@ class Arithmetic:
             wider = (*bound, *((str(fresh[n]), d) for n, d in more))
             result.append((value, (*left, *renamed), wider))
         return terms.collect(result)
+
+
+def _denominators(poly: Poly) -> Iterator[Factor]:
+    """Brackets to whole negative powers over free indices, with the power that clears them."""
+    for factors, bound in poly.terms:
+        inside = {name for name, _ in bound}
+        for base, indices, p in factors:
+            if base.kind == "bracket" and p < 0 and p.denominator == 1:
+                if inside.isdisjoint(indices):
+                    yield base, indices, -p
 
 
 def _inside(base: Base, indices: tuple[Index, ...]) -> Poly:

@@ -39,6 +39,8 @@ AGREE = 1e-9  # relative difference that counts as equal in float64, after the r
 NOISE = 1e3  # times eps times the largest intermediate value: what rounding may leave of a zero
 CONE = 2000  # nodes: a larger derivation is compared by numbers only
 ENTRIES = 64  # entries of the two sides that are written out at fixed sizes
+ANY_SIZES = "any sizes"
+ANY_SIZES_AS_WRITTEN = "any sizes, its numbers kept as written"  # n = 12 may stand there as 12
 _NAME = r"([^\W\d][\w.@]*)"
 _GRADIENT = re.compile(rf"^[d∂]{_NAME}\s*/\s*[d∂]{_NAME}$")
 _HESSIAN = re.compile(rf"^[d∂](?:2|²|\^2){_NAME}\s*/\s*[d∂]{_NAME}(?:²|\^2|\*\*2)$")
@@ -198,7 +200,8 @@ def compare(
             entry = tuple(int(i) for i in worst)
             return Verdict(claim, "refuted", 0.0, at + 1, point=point, entry=entry,
                            left=float(a[worst]), right=float(b[worst]))  # fmt: skip
-        digits = min(digits, -np.log10(max(float(off[worst]) / (size or 1.0), 1e-16)))
+        if off[worst] > noise:
+            digits = min(digits, -np.log10(max(float(off[worst]) / size, 1e-16)))
     return Verdict(claim, "agrees", float(digits), points)
 
 
@@ -227,7 +230,7 @@ def find_proof(
     graph: Graph, left: int, right: int, seed: int = 0
 ) -> tuple[str, str, tuple[str, ...]] | None:
     """How the two nodes were proved equal, for which sizes, under which assumptions; or None."""
-    holds = "any sizes" if _sizes_are_names(graph) else "these sizes"
+    holds = ANY_SIZES if _sizes_are_names(graph) else ANY_SIZES_AS_WRITTEN
     if left == right:
         return "the same node after building", holds, ()
     if _cone_size(graph, [left, right]) > CONE:
@@ -245,15 +248,15 @@ def _by_index_notation(graph: Graph, left: int, right: int) -> tuple[str, ...] |
     arithmetic = Arithmetic(Algebra(), deep=True, simplex=simplex(graph))
     try:
         low = Lowering(graph, arithmetic)
-        difference = _difference(arithmetic, low.lower(left), low.lower(right))
+        equal = _equal(arithmetic, low.lower(left), low.lower(right))
     except TooLarge:
         return None
-    return None if difference else tuple(arithmetic.assumptions)
+    return tuple(arithmetic.assumptions) if equal else None
 
 
-def _difference(arithmetic: Arithmetic, left: Poly, right: Poly) -> bool:
-    """Whether anything is left of left - right."""
-    return bool(arithmetic.reduce(terms.add(left, terms.scale(right, -1))))
+def _equal(arithmetic: Arithmetic, left: Poly, right: Poly) -> bool:
+    """Whether left - right reduces to nothing."""
+    return arithmetic.is_zero(terms.add(left, terms.scale(right, -1)))
 
 
 def _by_entries(graph: Graph, left: int, right: int, seed: int) -> tuple[str, ...] | None:
@@ -265,7 +268,7 @@ def _by_entries(graph: Graph, left: int, right: int, seed: int) -> tuple[str, ..
     try:
         low = Entrywise(graph, arithmetic, dims)
         pairs = zip(low.lower(left).flat, low.lower(right).flat, strict=True)
-        if any(_difference(arithmetic, a, b) for a, b in pairs):
+        if not all(_equal(arithmetic, a, b) for a, b in pairs):
             return None
     except TooLarge:
         return None

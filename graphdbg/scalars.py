@@ -109,7 +109,7 @@ _ROWS = (
     Scalar("cosh", lambda s, a: s.cosh(a), np.cosh, "cosh({a})", ("sinh(a)",), (_R,)),
     Scalar("tanh", lambda s, a: s.tanh(a), np.tanh, "tanh({a})", ("1 - y*y",), (_R,)),
     Scalar("erf", lambda s, a: s.erf(a), _erf, "erf({a})",
-           ("1.1283791670955126*exp(-a*a)",), (_R,)),  # 2/sqrt(pi)
+           ("2*exp(-a*a)/sqrt(3.141592653589793)",), (_R,)),
     Scalar("sigmoid", lambda s, a: 1 / (1 + s.exp(-a)), sigmoid, "sigmoid({a})",
            ("y*(1 - y)",), (_R,)),
     Scalar("softplus", lambda s, a: s.log(1 + s.exp(a)), softplus, "softplus({a})",
