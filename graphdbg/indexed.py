@@ -1,0 +1,121 @@
+"""Index notation as a tree: `Σₖ A[i,k] B[k,j]`, the fallback where matrix notation ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from itertools import chain, count
+
+from .leaves import Names, leaf_tree
+from .products import number, power, scale
+from .sizes import Dim
+from .sums import sum_of
+from .terms import Base, Factor, Index, Poly
+from .trees import (
+    SCALAR,
+    Apply,
+    Constant,
+    Delta,
+    Entries,
+    Entry,
+    IndexSum,
+    Size,
+    Tree,
+)
+
+LETTERS = "ijklmnprstuvaehox"  # those that Unicode has as subscripts
+
+
+def index_notation(
+    poly: Poly, free: tuple[str, ...], dims: Mapping[str, Dim], names: Names
+) -> Entries:
+    """The polynomial entry by entry, with indices i, j, k, ... unless arrays are called so."""
+    writer = _Indexer(names, _names_used(poly, names))
+    letters = [writer.letter(i if i.isidentifier() and len(i) == 1 else None) for i in free]
+    body = writer.poly(poly, dict(zip(free, letters)))
+    return Entries(SCALAR, tuple((new, dims[i]) for i, new in zip(free, letters)), body)
+
+
+def _names_used(poly: Poly, names: Names) -> set[str]:
+    used: set[str] = set()
+    todo: list[Poly] = [poly]
+    seen: set[int] = set()
+    while todo:
+        for factors, _ in todo.pop().terms:
+            for base, _, _ in factors:
+                if base.kind in ("leaf", "select"):
+                    used.add(names.name_of(base.data))
+                elif base.kind == "dim":
+                    used.add(base.data)
+                elif base.kind in ("apply", "bracket") and base.id not in seen:
+                    seen.add(base.id)
+                    todo.append(base.inner)
+    return used
+
+
+class _Indexer:
+    """Writes polynomials entry by entry; each bound index gets a letter that is not in use."""
+
+    def __init__(self, names: Names, used: set[str]) -> None:
+        self.names = names
+        self.used = used
+
+    def letter(self, wanted: str | None = None) -> str:
+        """A fresh letter, `wanted` if that is one."""
+        candidates: Iterable[str] = (*((wanted,) if wanted else ()), *LETTERS)
+        more = (f"i{at}" for at in count(1))
+        found = next(each for each in chain(candidates, more) if each not in self.used)
+        self.used.add(found)
+        return found
+
+    def poly(self, poly: Poly, known: Mapping[Index, Index]) -> Tree:
+        terms = []
+        for (factors, bound), value in poly.terms.items():
+            letters = [self.letter() for _ in bound]
+            inner = dict(known) | {name: new for (name, _), new in zip(bound, letters)}
+            sized = [(new, dim) for new, (_, dim) in zip(letters, bound)]
+            terms.append(self.term(value, factors, inner, sized))
+            self.used -= set(letters)
+        return sum_of(terms, SCALAR)
+
+    def term(
+        self,
+        value: Fraction,
+        factors: tuple[Factor, ...],
+        known: Mapping[Index, Index],
+        bound: list[tuple[str, Dim]],
+    ) -> Tree:
+        sides: tuple[list[Tree], list[Tree]] = ([], [])
+        summed: tuple[list[Tree], list[Tree]] = ([], [])
+        inside = {letter for letter, _ in bound}
+        for base, indices, exponent in factors:
+            placed = tuple(known.get(i, i) for i in indices)
+            tree = power(self.factor(base, placed), abs(exponent))
+            (summed if inside & set(placed) else sides)[exponent < 0].append(tree)
+        if not bound:
+            return scale(value, *sides)
+        total = IndexSum(SCALAR, tuple(bound), scale(Fraction(1), *summed))
+        return scale(value, (*sides[0], total), sides[1])
+
+    def factor(self, base: Base, indices: tuple[Index, ...]) -> Tree:
+        match base.kind:
+            case "leaf":
+                tree = leaf_tree(base.data, self.names)
+                return Entry(SCALAR, tree, indices) if indices else tree
+            case "delta":
+                return Delta(SCALAR, indices[0], indices[1])
+            case "select":
+                labels = leaf_tree(base.data, self.names)
+                if len(indices) > 1:
+                    labels = Entry(SCALAR, labels, indices[:-1])
+                return Delta(SCALAR, labels, indices[-1])
+            case "number":
+                if base.data in ("pi", "e"):
+                    return Constant(SCALAR, base.data)
+                return number(int(base.data))
+            case "dim":
+                return Size(SCALAR, base.data)
+        inner = self.poly(base.inner, {f"@{at}": index for at, index in enumerate(indices)})
+        if base.kind == "bracket":
+            return inner
+        return Apply(SCALAR, base.data[0], inner)

@@ -1,0 +1,359 @@
+"""Index notation to matrix notation: a `terms.Poly` as a tree of products, Hadamards, transposes.
+
+Each term is a network (see `contraction`); what is left on the free indices when the bound ones
+are summed away is put together as an outer product, a Hadamard product or `diag(u) M diag(v)`.
+A term that does not fall apart like this, and any array of rank above 2, sends the whole polynomial
+to index notation, so that nothing is ever half right.
+
+Conventions: vectors are columns; `sum(x)` is the sum of all elements, row sums are `X1`, column
+sums `Xᵀ1`; a row vector added to each row of a matrix is `1bᵀ`; a Jacobian between matrices is a
+matrix between their row-major vecs, so that A[i,k] B[j,l] is `A ⊗ B`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from itertools import product as combinations
+
+from .contraction import Network, NoMatrix
+from .indexed import index_notation
+from .leaves import Names, extent, leaf_tree
+from .products import number, scale, transpose
+from .sizes import Dim
+from .sums import spread, sum_of
+from .terms import Base, Bound, Factor, Poly, TooLarge, reindex
+from .trees import (
+    SCALAR,
+    Apply,
+    Axis,
+    Constant,
+    Diag,
+    Diagonal,
+    Entries,
+    Entry,
+    Extent,
+    Hadamard,
+    Identity,
+    Kron,
+    OneHot,
+    Power,
+    Quotient,
+    Size,
+    Transpose,
+    Tree,
+    Unit,
+    Vec,
+    is_scalar,
+    marks,
+)
+
+DEEPEST = 40  # functions within functions: past this nobody reads the formula
+
+
+def from_poly(
+    poly: Poly,
+    free: Sequence[str],
+    dims: Sequence[Dim] | Mapping[str, Dim],
+    names: Names,
+    *,
+    rows: int | None = None,
+) -> Tree:
+    """The tree whose entry at the `free` indices is the polynomial.
+
+    The first `rows` indices belong to the rows (default: one, if there are any): a vector with
+    `rows=0` is a row, three or four indices with `rows=1` or 2 are a Jacobian. Index notation (an
+    `Entries` tree) where matrix notation has no way to say it; TooLarge where functions are
+    nested deeper than `DEEPEST`.
+
+    >>> from .terms import Algebra, multiply, sum_over
+    >>> a = Algebra()
+    >>> from .ops import Input
+    >>> shapes = [(2, 3), (3,)]
+    >>> names = Names("Wx".__getitem__, shapes.__getitem__, lambda at: Input("_"), lambda at: ())
+    >>> poly = sum_over(multiply(a.leaf(0, ("i", "k")), a.leaf(1, ("k",))), [("k", 3)])
+    >>> [factor.name for factor in from_poly(poly, ("i",), (2,), names).factors]
+    ['W', 'x']
+    """
+    sized = dict(dims) if isinstance(dims, Mapping) else dict(zip(free, dims))
+    if rows is None:
+        rows = min(1, len(free))
+    _check_depth(poly)
+    writer = Writer(names)
+    try:
+        if len(free) > 2:
+            return writer.jacobian(poly, tuple(free[:rows]), tuple(free[rows:]), sized)
+        if len(free) == 1 and rows == 0:
+            return writer.oriented(poly, None, free[0], sized)
+        padded: tuple[str | None, ...] = (*free, None, None)
+        return writer.oriented(poly, padded[0], padded[1], sized)
+    except NoMatrix:
+        return index_notation(poly, tuple(free), sized, names)
+
+
+def notation_of(tree: Tree) -> str:
+    """Which notation a tree is in: `matrix` or `index`."""
+    return "index" if isinstance(tree, Entries) else "matrix"
+
+
+def _check_depth(poly: Poly) -> None:
+    depths: dict[int, int] = {}
+    level, bases = 0, list(_inner_bases(poly))
+    while bases:
+        level += 1
+        if level > DEEPEST:
+            raise TooLarge
+        fresh = {base.id: base for base in bases if depths.get(base.id, 0) < level}
+        depths.update(dict.fromkeys(fresh, level))
+        bases = [inner for base in fresh.values() for inner in _inner_bases(base.inner)]
+
+
+def _inner_bases(poly: Poly) -> list[Base]:
+    return [
+        base
+        for factors, _ in poly.terms
+        for base, _, _ in factors
+        if base.kind in ("apply", "bracket")
+    ]
+
+
+class Writer:
+    """Turns polynomials over one graph's nodes into trees; inner ones are kept for reuse."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self._inner: dict[tuple[Base, tuple[Dim, ...]], Tree] = {}
+        self._leaves: dict[int, Tree] = {}
+
+    def oriented(
+        self, poly: Poly, row: str | None, column: str | None, dims: Mapping[str, Dim]
+    ) -> Tree:
+        """The polynomial with one index along the rows and one along the columns."""
+        shape = _axis(row, dims), _axis(column, dims)
+        free = [index for index in (row, column) if index is not None]
+        terms = []
+        for (factors, bound), value in poly.terms.items():
+            network = self.network(value, factors, bound, free, dims)
+            body = network.assemble(row, column)
+            terms.append(scale(network.value, *network.scalars, body))
+        tree = sum_of(terms, shape)
+        if shape != SCALAR and is_scalar(tree):
+            return spread(tree, shape)
+        if type(tree) in (Apply, Hadamard, Quotient, Power):
+            flipped = transpose(tree)
+            if marks(flipped) + 1 < marks(tree):
+                return Transpose(shape, flipped)
+        return tree
+
+    def network(
+        self,
+        value: Fraction,
+        factors: tuple[Factor, ...],
+        bound: Bound,
+        free: list[str],
+        dims: Mapping[str, Dim],
+    ) -> Network:
+        """One term with its bound indices summed away."""
+        sized = {**dims, **dict(bound)}
+        network = Network(value, sized, [name for name, _ in bound])
+        tied = {
+            right: left
+            for base, (left, right), _ in (f for f in factors if f[0].kind == "delta")
+            if left in free and right in free
+        }
+        for base, indices, exponent in factors:
+            if tied and base.kind != "delta":
+                indices = tuple(tied.get(i, i) for i in indices)  # type: ignore[arg-type]
+            tree, variables = self.factor(base, indices, sized)
+            network.place(tree, variables, exponent)
+        network.eliminate()
+        return network
+
+    def factor(
+        self, base: Base, indices: tuple[str | int, ...], dims: Mapping[str, Dim]
+    ) -> tuple[Tree, tuple[str, ...]]:
+        """A factor as a tree, and the variables its axes stand for."""
+        match base.kind:
+            case "leaf":
+                return self._entry(self._leaf(base.data), indices)
+            case "delta":
+                return self._delta(indices, dims)
+            case "select":
+                return self._select(base.data, indices, dims)
+            case "number":
+                if base.data in ("pi", "e"):
+                    return Constant(SCALAR, base.data), ()
+                return number(int(base.data)), ()
+            case "dim":
+                return Size(SCALAR, base.data), ()
+        return self._nested(base, indices, dims)
+
+    def _leaf(self, node: int) -> Tree:
+        found = self._leaves.get(node)
+        if found is None:
+            found = self._leaves[node] = leaf_tree(node, self.names)
+        return found
+
+    def _entry(self, tree: Tree, indices: tuple[str | int, ...]) -> tuple[Tree, tuple[str, ...]]:
+        variables = tuple(i for i in indices if isinstance(i, str))
+        if len(variables) > 2 or len(set(variables)) < len(variables) != len(indices):
+            raise NoMatrix
+        if len(variables) < len(indices):
+            kept = tuple(i if isinstance(i, int) else None for i in indices)
+            axes = getattr(tree, "axes", ()) or tree.shape
+            shape = extent(tuple(d for d, i in zip(axes, indices) if isinstance(i, str)))
+            return Entry(shape, tree, kept), variables
+        if len(variables) == 2 and variables[0] == variables[1]:
+            return Diagonal((tree.shape[0], None), tree), variables[:1]
+        return tree, variables
+
+    def _delta(
+        self, indices: tuple[str | int, ...], dims: Mapping[str, Dim]
+    ) -> tuple[Tree, tuple[str, ...]]:
+        variables = tuple(i for i in indices if isinstance(i, str))
+        size = dims[variables[0]]
+        if len(variables) == 1:
+            position = next(i for i in indices if isinstance(i, int))
+            return Unit((size, None), position), variables
+        return Identity((size, size)), variables
+
+    def _select(
+        self, node: int, indices: tuple[str | int, ...], dims: Mapping[str, Dim]
+    ) -> tuple[Tree, tuple[str, ...]]:
+        labels, (*_, label) = self._leaf(node), indices
+        if len(indices) > 2:
+            raise NoMatrix
+        if isinstance(label, int):
+            tree, variables = self._entry(labels, indices[:-1])
+            difference = sum_of([tree, number(-label)], tree.shape)
+            return Apply(tree.shape, "zero", difference), variables
+        rows = labels.shape[0]
+        shape = (dims[label], None) if rows is None else (rows, dims[label])
+        return self._entry(OneHot(shape, labels), indices)
+
+    def _nested(
+        self, base: Base, indices: tuple[str | int, ...], dims: Mapping[str, Dim]
+    ) -> tuple[Tree, tuple[str, ...]]:
+        """A function or a bracket: the tree of what is inside, by itself."""
+        variables = tuple(dict.fromkeys(i for i in indices if isinstance(i, str)))
+        if len(variables) > 2:
+            raise NoMatrix
+        inner: Poly = base.inner
+        if len(variables) < len(indices):
+            inner = reindex(inner, {f"@{at}": index for at, index in enumerate(indices)})
+            return self._applied(base, inner, variables, dims), variables
+        key = base, tuple(dims[index] for index in variables)
+        found = self._inner.get(key)
+        if found is None:
+            local = {f"@{at}": dims[index] for at, index in enumerate(variables)}
+            found = self._inner[key] = self._applied(base, inner, tuple(local), local)
+        return found, variables
+
+    def _applied(
+        self, base: Base, inner: Poly, free: tuple[str, ...], dims: Mapping[str, Dim]
+    ) -> Tree:
+        padded: tuple[str | None, ...] = (*free, None, None)
+        tree = self.oriented(inner, padded[0], padded[1], dims)
+        if base.kind == "bracket":
+            return tree
+        applied = Apply(tree.shape, base.data[0], tree)
+        if type(tree) is Transpose:
+            flipped = Apply(tree.body.shape, base.data[0], tree.body)
+            return Transpose(tree.shape, flipped)
+        return applied
+
+    # -------------------------------------------------------------- Jacobians
+
+    def jacobian(
+        self, poly: Poly, out: tuple[str, ...], into: tuple[str, ...], dims: Mapping[str, Dim]
+    ) -> Tree:
+        """Three or four indices as a matrix between row-major vecs: sums of Kronecker products."""
+        if max(len(out), len(into)) > 2 or not out or not into:
+            raise NoMatrix
+        for slots in combinations(_slots(out), _slots(into)):
+            try:
+                return self._kronecker(poly, slots[0], slots[1], dims)
+            except NoMatrix:
+                continue
+        raise NoMatrix
+
+    def _kronecker(
+        self,
+        poly: Poly,
+        out: tuple[str | None, str | None],
+        into: tuple[str | None, str | None],
+        dims: Mapping[str, Dim],
+    ) -> Tree:
+        shape = tuple(_joint([dims[i] for i in side if i]) for side in (out, into))
+        free = [index for side in (out, into) for index in side if index]
+        terms = []
+        for (factors, bound), value in poly.terms.items():
+            network = self.network(value, factors, bound, free, dims)
+            body = _kron_term(network, out, into, (shape[0], shape[1]))
+            terms.append(scale(network.value, *network.scalars, body))
+        return sum_of(terms, (shape[0], shape[1]))
+
+
+def _slots(indices: tuple[str, ...]) -> list[tuple[str | None, str | None]]:
+    if len(indices) == 2:
+        return [(indices[0], indices[1])]
+    return [(indices[0], None), (None, indices[0])]
+
+
+def _joint(dims: list[Dim]) -> Dim:
+    total: Dim = 1
+    for dim in dims:
+        total = total * dim
+    return total
+
+
+def _axis(index: str | None, dims: Mapping[str, Dim]) -> Axis:
+    return None if index is None else dims[index]
+
+
+def _kron_term(
+    network: Network,
+    out: tuple[str | None, str | None],
+    into: tuple[str | None, str | None],
+    shape: Extent,
+) -> Tree | None:
+    pairs = [(min(a, b), max(a, b)) for a, b in zip(out, into) if a is not None and b is not None]
+    across = [edge for edge in network.edges if edge not in pairs]
+    if across:
+        return _diagonal_of_vec(network, pairs, across, shape)
+    parts = [network.assemble(a, b) for a, b in zip(out, into)]
+    if all(part is None for part in parts):
+        return None
+    left, right = (_filled(part, network, *ab) for part, *ab in zip(parts, out, into))
+    if left is None or right is None:
+        return left if right is None else right
+    if type(left) is Identity and type(right) is Identity:
+        return Identity(shape)
+    return Kron(shape, left, right)
+
+
+def _filled(
+    part: Tree | None, network: Network, row: str | None, column: str | None
+) -> Tree | None:
+    if part is not None or (row is None and column is None):
+        return part
+    return spread(number(1), (_axis(row, network.dims), _axis(column, network.dims)))
+
+
+def _diagonal_of_vec(
+    network: Network, pairs: list[tuple[str, str]], across: list[tuple[str, str]], shape: Extent
+) -> Tree:
+    """`diag(vec(M))`: an elementwise function of a matrix, differentiated."""
+    ties = [network.edges.get(pair) for pair in pairs]
+    if len(pairs) < 2 or len(across) > 1 or any(
+        tie is None or tie[1] or any(type(each) is not Identity for each in tie[0]) for tie in ties
+    ):  # fmt: skip
+        raise NoMatrix
+    first, second = (min(pair) for pair in pairs)
+    wanted = {min(first, second), max(first, second)}
+    if set(across[0]) != wanted:
+        raise NoMatrix
+    matrix = network.assemble(first, second)
+    assert matrix is not None
+    size = shape[0]
+    return Diag(shape, Vec((size, None), matrix))

@@ -1,0 +1,241 @@
+"""Products of trees, kept tidy: scalars in front, chains flat, transposes pushed inwards.
+
+A transpose is pushed inwards through a product always, else where fewer are written then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+from .trees import (
+    SCALAR,
+    Apply,
+    Diag,
+    Extent,
+    Hadamard,
+    Identity,
+    Kron,
+    Norm,
+    Number,
+    Ones,
+    Power,
+    Product,
+    Quotient,
+    Scale,
+    Sum,
+    Symbol,
+    Transpose,
+    Tree,
+    is_scalar,
+    marks,
+)
+
+
+def number(value: Fraction | int) -> Number:
+    """A rational number."""
+    return Number(SCALAR, Fraction(value))
+
+
+Split = tuple[Fraction, tuple[Tree, ...], tuple[Tree, ...], Tree | None]
+
+
+def split(tree: Tree) -> Split:
+    """The tree as a number, scalars above and below the bar, and an array (None: no array)."""
+    if type(tree) is Scale:
+        return tree.number, tree.above, tree.below, tree.body
+    if type(tree) is Number and tree.shape == SCALAR:
+        return tree.value, (), (), None
+    if tree.shape == SCALAR:
+        return Fraction(1), (tree,), (), None
+    return Fraction(1), (), (), tree
+
+
+def scale(
+    value: Fraction,
+    above: Iterable[Tree] = (),
+    below: Iterable[Tree] = (),
+    body: Tree | None = None,
+) -> Tree:
+    """The scaled array or the product of scalars, nested ones spliced in."""
+    tops: list[Tree] = []
+    bottoms: list[Tree] = []
+    for side, same, other in ((above, tops, bottoms), (below, bottoms, tops)):
+        for each in side:
+            inner, up, down, rest = split(each)
+            if side is above:
+                value *= inner
+            else:
+                value /= inner
+            same += up
+            other += down
+            assert rest is None
+    if body is not None:
+        inner, up, down, body = split(body)
+        value, tops, bottoms = value * inner, [*tops, *up], [*bottoms, *down]
+    if not value:
+        return Number(SCALAR if body is None else body.shape, Fraction(0))
+    tops, bottoms = _cancel(tops, bottoms)
+    return _scaled(value, tops, bottoms, body)
+
+
+def _cancel(tops: list[Tree], bottoms: list[Tree]) -> tuple[list[Tree], list[Tree]]:
+    for each in list(bottoms):
+        if each in tops:
+            tops.remove(each)
+            bottoms.remove(each)
+    return tops, bottoms
+
+
+def _scaled(value: Fraction, tops: list[Tree], bottoms: list[Tree], body: Tree | None) -> Tree:
+    if value == 1 and not bottoms:
+        if not tops and body is not None:
+            return body
+        if len(tops) == 1 and body is None:
+            return tops[0]
+    if not tops and not bottoms and body is None:
+        return number(value)
+    shape = SCALAR if body is None else body.shape
+    return Scale(shape, value, tuple(tops), tuple(bottoms), body)
+
+
+def negate(tree: Tree) -> Tree:
+    """Minus the tree."""
+    if is_scalar(tree):
+        return scale(Fraction(-1), (tree,))
+    return scale(Fraction(-1), (), (), tree)
+
+
+def product(*factors: Tree) -> Tree:
+    """The matrix product of factors whose axes fit, with scalars in front."""
+    value = Fraction(1)
+    above: list[Tree] = []
+    below: list[Tree] = []
+    chain: list[Tree] = []
+    for factor in factors:
+        inner, up, down, body = split(factor)
+        value *= inner
+        above += up
+        below += down
+        if body is not None:
+            chain += body.factors if type(body) is Product else (body,)
+    kept = [each for each in chain if type(each) is not Identity]
+    if not kept and chain:
+        kept = chain[:1]
+    if not kept:
+        return scale(value, above, below)
+    kept = _join_diagonals(kept)
+    shape = kept[0].shape[0], kept[-1].shape[1]
+    body = kept[0] if len(kept) == 1 else Product(shape, tuple(kept))
+    if shape == SCALAR:
+        return scale(value, (*above, body), below)
+    return scale(value, above, below, body)
+
+
+def _join_diagonals(chain: list[Tree]) -> list[Tree]:
+    joined: list[Tree] = []
+    for each in chain:
+        if joined and type(each) is Diag and type(joined[-1]) is Diag:
+            joined[-1] = diag(hadamard([joined[-1].vector, each.vector]))
+        else:
+            joined.append(each)
+    return joined
+
+
+def transpose(tree: Tree) -> Tree:
+    """The transpose, pushed inwards where fewer are written then."""
+    if tree.shape == SCALAR:
+        return tree
+    flipped = tree.shape[1], tree.shape[0]
+    match tree:
+        case Transpose(body=body):
+            return body
+        case Identity() | Diag():
+            return tree
+        case Product(factors=factors):
+            return product(*map(transpose, reversed(factors)))
+        case Kron(left=left, right=right):
+            return Kron(flipped, transpose(left), transpose(right))
+        case Scale(body=Tree() as body):
+            return Scale(flipped, tree.number, tree.above, tree.below, transpose(body))
+        case Number():
+            return Number(flipped, tree.value)
+        case Sum(terms=terms):
+            pushed: Tree = Sum(flipped, tuple(map(transpose, terms)))
+        case Hadamard(factors=factors):
+            pushed = Hadamard(flipped, tuple(map(transpose, factors)))
+        case Quotient(top=top, bottom=bottom):
+            pushed = Quotient(flipped, transpose(top), transpose(bottom))
+        case Power(base=base):
+            pushed = Power(flipped, transpose(base), tree.exponent)
+        case Apply(argument=argument):
+            pushed = Apply(flipped, tree.function, transpose(argument))
+        case _:
+            return Transpose(flipped, tree)
+    return pushed if marks(pushed) < marks(tree) + 1 else Transpose(flipped, tree)
+
+
+_RANK = {Product: 0, Symbol: 1, Transpose: 1, Power: 2, Apply: 3, Sum: 4}
+
+
+def _elementwise_order(tree: Tree) -> int:
+    if type(tree) is Apply and tree.function in ("positive", "zero"):
+        return 5
+    return _RANK.get(type(tree), 2)
+
+
+def hadamard(tops: Sequence[Tree], bottoms: Sequence[Tree] = ()) -> Tree:
+    """The elementwise product of arrays of one shape, divided by others, scalars in front.
+
+    `Xᵀ(..) ⊙ p ⊙ f(z) ⊙ (1 - p) ⊙ 1[z > 0]`: products, names, functions, sums, indicators.
+    """
+    value = Fraction(1)
+    above: list[Tree] = []
+    below: list[Tree] = []
+    sides: list[list[Tree]] = [[], []]
+    for side, trees in enumerate((tops, bottoms)):
+        for each in trees:
+            inner, up, down, body = split(each)
+            assert body is not None
+            value = value / inner if side else value * inner
+            above += down if side else up
+            below += up if side else down
+            _flatten_into(sides, side, body)
+    shape = (sides[0] or sides[1])[0].shape
+    top, bottom = (_hadamard(sorted(side, key=_elementwise_order), shape) for side in sides)
+    body = top if bottom is None else Quotient(shape, top or number(1), bottom)
+    assert body is not None
+    return scale(value, above, below, body)
+
+
+def _flatten_into(sides: list[list[Tree]], side: int, body: Tree) -> None:
+    if type(body) is Hadamard:
+        sides[side] += body.factors
+    elif type(body) is Quotient:
+        if body.top.shape != SCALAR:
+            _flatten_into(sides, side, body.top)
+        _flatten_into(sides, 1 - side, body.bottom)
+    else:
+        sides[side].append(body)
+
+
+def _hadamard(factors: list[Tree], shape: Extent) -> Tree | None:
+    if len(factors) < 2:
+        return factors[0] if factors else None
+    return Hadamard(shape, tuple(factors))
+
+
+def diag(vector: Tree) -> Tree:
+    """The diagonal matrix of a column; scalars stay outside."""
+    value, above, below, body = split(vector)
+    assert body is not None
+    size = body.shape[0]
+    square: Tree = Identity((size, size)) if type(body) is Ones else Diag((size, size), body)
+    return scale(value, above, below, square)
+
+
+def power(base: Tree, exponent: Fraction) -> Tree:
+    """The base to a positive power; a norm is never negative, so that powers of it multiply."""
+    if type(base) is Power and type(base.base) is Norm:
+        return power(base.base, base.exponent * exponent)
+    return base if exponent == 1 else Power(base.shape, base, exponent)

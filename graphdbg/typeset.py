@@ -1,0 +1,32 @@
+"""Trees of matrix notation as text: Unicode for a terminal, LaTeX, NumPy code."""
+
+from __future__ import annotations
+
+from .latex_notation import LatexWriter
+from .numpy_notation import python
+from .trees import Tree
+from .unicode_notation import TextWriter
+
+__all__ = ["latex", "python", "text"]
+
+
+def text(tree: Tree) -> str:
+    """The tree in Unicode, on one line.
+
+    >>> from .products import product, transpose
+    >>> from .trees import Symbol
+    >>> text(product(transpose(Symbol((2, 3), "W2")), Symbol((2, None), "p")))
+    'W2ᵀ p'
+    """
+    return TextWriter().write(tree)[0]
+
+
+def latex(tree: Tree) -> str:
+    r"""The tree in LaTeX, without dollar signs.
+
+    >>> from .products import product, transpose
+    >>> from .trees import Symbol
+    >>> latex(product(transpose(Symbol((2, 3), "W2")), Symbol((2, None), "p")))
+    'W_{2}^{\\top} p'
+    """
+    return LatexWriter().write(tree)[0]
