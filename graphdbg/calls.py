@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import arrays
+from . import arrays, ops
 from .errors import GraphError, ShapeError, SourceError, UnknownNameError, UnsupportedError
 from .functions import METHODS, find_function, function_names
 from .graph import NONE, Call, suggestion
+from .scalars import TABLE
 from .sizes import Size, to_text
 from .tape import Tape
 from .values import MISSING, REQUIRED, Function, Native, Ref, Scope, describe
@@ -45,6 +46,11 @@ def call(r: Reader, tree: ast.Call, label: str | None = None) -> Any:
         function, given, general = r.value(func), [], False
     if not isinstance(function, (Native, Function)):
         return _product(r, tree, function)
+    if isinstance(function, Native) and function.row and len(tree.args) == 1 and not tree.keywords:
+        if not given and TABLE[function.row].arity == 1:
+            operand = r.node(tree.args[0])
+            r.point(tree)
+            return r.tape.emit(ops.map_of(function.row), operand)
     positional = [*given, *arguments(r, tree.args)]
     named = keywords(r, tree, function)
     if general and isinstance(function, Native) and function.along_axis and len(positional) == 2:

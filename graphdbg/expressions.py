@@ -76,10 +76,15 @@ def _binary(r: Reader, tree: ast.BinOp) -> Any:
         spine.append(node)
         node = node.left
     left = r.value(node)
-    while spine:
-        step = spine.pop()
+    b = r.builder
+    for step in reversed(spine):
         right = r.value(step.right)
-        left = _operate(r, step, left, right)
+        function = INFIX.get(type(step.op))
+        if function and type(left) is type(right) is Ref and b.shapes[left] == b.shapes[right]:
+            b.span = r.chunk.span(step)  # type: ignore[union-attr]
+            left = Ref(b.emit(ops.map_of(function), left, right))
+        else:
+            left = _operate(r, step, left, right)
     return left
 
 

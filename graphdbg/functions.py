@@ -187,8 +187,8 @@ _BUILT_IN: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 NATIVES: dict[str, Native] = {
-    **{name: Native(name, elementwise(name)) for name in TABLE},
-    **{name: Native(name, elementwise(row)) for name, row in _SAME_AS.items()},
+    **{name: Native(name, elementwise(name), name) for name in TABLE},
+    **{name: Native(name, elementwise(row), row) for name, row in _SAME_AS.items()},
     **{name: Native(name, apply) for name, apply in _BUILT_IN.items()},
     "max": Native("max", reductions.maximum, along_axis=True),
     "min": Native("min", reductions.minimum, along_axis=True),

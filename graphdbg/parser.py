@@ -7,7 +7,9 @@ statements and expressions; functions are in `functions` and in the library.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from .graph import Builder, Graph
 from .reading import Reader
 from .sizes import Dim, Shape
 from .source import Source, Span
+from .syntax import LARGE
 from .values import Ref
 
 
@@ -46,8 +49,25 @@ def parse(
             "the source is empty: write a formula such as f = (x + y)*z", span=Span(source, 0, 0)
         )
     reader = Reader(Builder(source=source), given_shapes(shapes or {}, values or {}))
-    reader.program(source)
-    return reader.graph()
+    with _no_collection(text):
+        reader.program(source)
+        return reader.graph()
+
+
+@contextmanager
+def _no_collection(text: str) -> Iterator[None]:
+    """Without garbage collection for a large text: a growing tape has no garbage to find.
+
+    The collector would go through its millions of objects again and again, a third of the time.
+    """
+    pause = len(text) > LARGE and gc.isenabled()
+    if pause:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if pause:
+            gc.enable()
 
 
 def expression(builder: Builder, text: str, names: Mapping[str, int] | None = None) -> int:

@@ -19,7 +19,7 @@ from typing import Any
 
 from . import chains
 from .errors import SourceError
-from .notation import MAX_NESTING, Rewritten, rewrite
+from .notation import Rewritten, rewrite
 from .source import Source, Span
 
 CHUNK_LINES = 200  # trees of one chunk; 200 lines parse as fast per line as any other size
@@ -70,26 +70,40 @@ def statements(
     >>> [type(tree).__name__ for _, tree in statements(Source("f=(x+y)z; f > 2"))]
     ['Assign', 'Expr']
     """
-    rewritten = None
-    if not is_plain(source.text, is_function):
-        rewritten = rewrite(source, is_function, bound)
-    text = source.text if rewritten is None else rewritten.text
+    rewritten, begin = None, 0
+    if is_plain(source.text, is_function):
+        starts = list(source.line_starts)
+        for first, last in _chunks(source.text, starts):
+            chunk = Chunk(source, starts[first:last])
+            try:
+                body = ast.parse(_lines(source.text, starts, first, last)).body
+            except (SyntaxError, RecursionError, MemoryError):
+                begin = first  # perhaps there is notation from here on
+                break
+            yield from ((chunk, tree) for tree in body)
+        else:
+            return
+    rewritten = rewrite(source, is_function, bound)
+    text = rewritten.text
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
-    for first, last in _chunks(text, starts):
+    for first, last in _chunks(text, starts, begin):
         chunk = Chunk(source, starts[first:last], rewritten)
-        piece = text[starts[first] : starts[last] if last < len(starts) else len(text)]
-        body = _parse(piece, chunk)
-        if body is None:  # a boundary stood inside a statement
+        body = _parse(_lines(text, starts, first, last), chunk, final=last == len(starts))
+        if body is None:  # the boundary stood inside a statement
             chunk = Chunk(source, starts[first:], rewritten)
-            body = _parse(text[starts[first] :], chunk, final=True) or []
+            body = _parse(_lines(text, starts, first, len(starts)), chunk, final=True) or []
             yield from ((chunk, tree) for tree in body)
             return
         yield from ((chunk, tree) for tree in body)
 
 
-def _chunks(text: str, starts: list[int]) -> Iterator[tuple[int, int]]:
+def _lines(text: str, starts: list[int], first: int, last: int) -> str:
+    return text[starts[first] : starts[last] if last < len(starts) else len(text)]
+
+
+def _chunks(text: str, starts: list[int], first: int = 0) -> Iterator[tuple[int, int]]:
     """Line ranges that begin at lines without indentation."""
-    first, count = 0, len(starts)
+    count = len(starts)
     while first < count:
         last = min(first + CHUNK_LINES, count)
         while last < count and text[starts[last] : starts[last] + 1] in (" ", "\t", "\n", ")", "]", "e", "#"):
@@ -98,7 +112,7 @@ def _chunks(text: str, starts: list[int]) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _parse(piece: str, chunk: Chunk, final: bool = False) -> list[ast.stmt] | None:
+def _parse(piece: str, chunk: Chunk, final: bool) -> list[ast.stmt] | None:
     """The trees of one chunk; None where it is no program but more lines might make it one."""
     try:
         try:
@@ -106,7 +120,7 @@ def _parse(piece: str, chunk: Chunk, final: bool = False) -> list[ast.stmt] | No
         except (RecursionError, MemoryError):
             tree = chains.parse(piece)
     except SyntaxError as error:
-        if final or len(chunk.starts) < CHUNK_LINES:
+        if final:
             raise _translated(error, chunk) from error
         return None
     except (RecursionError, MemoryError) as error:
@@ -141,43 +155,29 @@ def _translated(error: SyntaxError, chunk: Chunk) -> SourceError:
 
 # --------------------------------------------------------------------- texts without notation
 
-_KEYWORDS = "and|or|not|in|is|if|else|for|elif|return|def|assert|lambda|import|from|while|class"
-_WORD = rf"(?!(?:{_KEYWORDS})\b)[A-Za-z_]\w*+"
-_PAPER = re.compile(
-    rf"""[^\t\n -~]|[\^'"`$?\\;]|:=|\blambda\b
-    |(?<![\w.])(?:\d++\.?+\d*+|\.\d++)(?:[eE][+-]?\d++)?+[ \t]*+(?:{_WORD}|\()
-    |(?<![\w]){_WORD}[ \t]++(?:{_WORD}|\d)
-    |[)\]][ \t]*+(?:{_WORD}|\d|\()
-    |\)[ \t]*+=(?!=)""",
-    re.VERBOSE,
+_PLAIN_CHARACTERS = frozenset(
+    "\t\n 0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_#()[],.:=+-*/@%&|<>!~"
 )
-_CALLED = re.compile(r"(?<![\w.])([A-Za-z_]\w*)[ \t]*\(")
-_BRACKET = re.compile(r"#[^\n]*|[()\[\]{}]")
+_BEFORE_BRACKET = re.compile(r"(?<![\w.])([A-Za-z_]\w*)[ \t]*\(|[\])\d][ \t]*\(|\.T[ \t]*\(")
+_HEADS = frozenset("if elif in and or not return else assert is".split())
 
 
 def is_plain(text: str, is_function: Callable[[str], bool]) -> bool:
-    """Whether a large text is surely plain Python already; small ones always count as notation."""
-    if len(text) < LARGE or text[:1].isspace() or not text.isascii() or _PAPER.search(text):
+    """Whether a large text that Python can read means what Python says.
+
+    Texts with quotes or `^`, and those that "call" what is no function, may not. Small texts
+    always count as notation.
+    """
+    if len(text) < LARGE or text[0].isspace() or not set(text) <= _PLAIN_CHARACTERS:
         return False
-    called = set(_CALLED.findall(text)) - {"if", "in", "and", "or", "not", "return", "else"}
+    called = set(_BEFORE_BRACKET.findall(text)) - _HEADS
+    if "" in called:  # a bracket after something else than a name
+        return False
     defined = set(re.findall(r"^[ \t]*def[ \t]+(\w+)", text, re.MULTILINE))
     if not all(name in defined or is_function(name) for name in called):
         return False
-    if any(re.search(rf"^[ \t]*{name}[ \t]*[-+*/:=]", text, re.MULTILINE) for name in called):
-        return False
-    return _nesting(text) <= MAX_NESTING
-
-
-def _nesting(text: str) -> int:
-    depth = deepest = 0
-    for match in _BRACKET.finditer(text):
-        char = match[0]
-        if char in "([{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif char in ")]}":
-            depth = max(0, depth - 1)
-    return deepest
+    assigned = rf"^[ \t]*(?:{'|'.join(called)})[ \t]*[-+*/:=]" if called else "(?!)"
+    return not re.search(assigned, text, re.MULTILINE)
 
 
 # ---------------------------------------------------------------------------- mending trees

@@ -33,6 +33,7 @@ class Native:
 
     name: str
     apply: Callable[..., Any]
+    row: str = ""  # of the elementwise table, where that is all it does
     along_axis: bool = False  # written with a module's prefix or as a method, so `max(x, 1)` reduces
 
     @property
