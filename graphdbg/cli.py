@@ -91,6 +91,7 @@ def _run(words: list[str]) -> int:
         arguments = parser_for(command).parse_intermixed_args(words)
     except SystemExit as stop:  # argparse has said what is wrong, or has shown its help
         return OK if stop.code in (0, None) else BAD_INPUT
+    arguments.command = command
     return int(lazy.module("commands").RUN[command](arguments))
 
 

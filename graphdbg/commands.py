@@ -10,20 +10,23 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from . import __version__, proofs
+from . import __version__, formulas, proofs
 from .assignments import read_assignments
 from .checker import check
 from .errors import GraphError
 from .evaluator import Trace, evaluate
+from .explanations import Explanations
+from .formulas import Formula
 from .gradients import grad
 from .graph import Graph
 from .loading import Loaded, load, read_shapes, read_source
 from .parser import parse
-from .rendering import page, report, schema
+from .rendering import equations, page, report, schema
 from .rendering.report import Texts
 from .sizes import to_text
 
 OK, FAILED = 0, 1
+FREE = ("Real", "Positive")  # domains of inputs that are differentiated by, unless others are named
 
 
 def run(args: Namespace) -> int:
@@ -32,10 +35,10 @@ def run(args: Namespace) -> int:
     of = _target(loaded.graph, args.of)
     if of is None:
         return _forward_only(args, loaded)
-    graph = grad(loaded.graph, of=of, wrt=_names(args.wrt))
+    graph = grad(loaded.graph, of=of, wrt=_wrt(loaded.graph, args.wrt))
     trace = evaluate(graph, loaded.point)
     verdict = check(graph, loaded.point)
-    texts = _texts(graph)
+    texts = Explanations(trace, graph.passes[-1])
     if args.json:
         _print_json("run", **_run_parts(loaded, trace, texts), check=verdict.to_dict())
     else:
@@ -50,6 +53,12 @@ def _load(args: Namespace) -> Loaded:
 
 def _names(words: str | None) -> list[str] | None:
     return [word.strip() for word in words.split(",") if word.strip()] if words else None
+
+
+def _wrt(graph: Graph, words: str | None) -> list[str] | None:
+    """The names to differentiate by: those given, or the inputs that are not labels."""
+    free = [name for name in graph.inputs if graph[name].op.domain in FREE]  # type: ignore[attr-defined]
+    return _names(words) or free or None
 
 
 def _target(graph: Graph, of: str | None) -> str | None:
@@ -94,7 +103,7 @@ def _forward_parts(loaded: Loaded, trace: Trace) -> dict[str, Any]:
 
 def _run_parts(loaded: Loaded, trace: Trace, texts: Texts) -> dict[str, Any]:
     backward = trace.graph.passes[-1]
-    steps = report.step_rows(trace, backward, texts)
+    steps, _ = report.step_rows(trace, backward, texts)
     return {
         **_forward_parts(loaded, trace),
         "backward": {
@@ -105,20 +114,46 @@ def _run_parts(loaded: Loaded, trace: Trace, texts: Texts) -> dict[str, Any]:
     }
 
 
-class NoTexts:
-    """No formulas."""
-
-    def closed(self, node: int) -> str | None:
-        """None."""
-        return None
-
-    def local(self, consumer: int, slot: int) -> str | None:
-        """None."""
-        return None
+def show_gradients(args: Namespace) -> int:
+    """Gradients as formulas."""
+    graph = _graph(args)
+    names = _wrt(graph, args.wrt)
+    backward = grad(graph, of=_scalar(graph, args.of), wrt=names)
+    of = backward.names[backward.passes[-1].of]
+    wrt = [backward.names[at] for at in backward.passes[-1].wrt]
+    return _show_formulas(args, [formulas.formula(backward, f"{of}.d_{x}") for x in wrt])
 
 
-def _texts(graph: Graph) -> Texts:
-    return NoTexts()
+def show_jacobian(args: Namespace) -> int:
+    """Jacobians as formulas, one for each name to differentiate by."""
+    graph = _graph(args)
+    names = _names(args.wrt) or [None]
+    of = graph[args.of].name if args.of else None
+    return _show_formulas(args, [formulas.jacobian(graph, of=of, wrt=x) for x in names])
+
+
+def show_hessian(args: Namespace) -> int:
+    """The Hessian as a formula; several names make one matrix over all their entries."""
+    graph = _graph(args)
+    names = _wrt(graph, args.wrt) or []
+    wrt = names[0] if len(names) == 1 else names
+    return _show_formulas(args, [formulas.hessian(graph, of=_scalar(graph, args.of), wrt=wrt)])
+
+
+def _scalar(graph: Graph, of: str | None) -> str:
+    """The node to differentiate, which `grad` requires to be a scalar."""
+    return _target(graph, of) or graph.outputs[-1]
+
+
+def _show_formulas(args: Namespace, found: list[Formula]) -> int:
+    """Formulas are printed unwrapped, so that they can be copied."""
+    if args.json or args.format == "json":
+        rows = [schema.formula(each, args.form) for each in found]
+        _print_json(args.command, formulas=rows)
+        return OK
+    for each in found:
+        sys.stdout.write(equations.write(each, args.form, args.format) + "\n")
+    return OK
 
 
 def prove(args: Namespace) -> int:
@@ -141,7 +176,7 @@ def _graph(args: Namespace) -> Graph:
 
 def console() -> Console:
     """Standard output as Rich sees it: its width, colours unless NO_COLOR or a pipe."""
-    return Console(highlight=False, soft_wrap=False)
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def _show(parts: Iterable[RenderableType]) -> None:
@@ -156,4 +191,10 @@ def _print_json(command: str, **parts: Any) -> None:
     sys.stdout.write("\n")
 
 
-RUN: dict[str, Callable[[Namespace], int]] = {"run": run, "prove": prove}
+RUN: dict[str, Callable[[Namespace], int]] = {
+    "run": run,
+    "grad": show_gradients,
+    "jacobian": show_jacobian,
+    "hessian": show_hessian,
+    "prove": prove,
+}

@@ -45,6 +45,11 @@ def array(value: Array, room: int = 80) -> str:
     return text if len(text.split("\n")[0]) <= room else summary(value)
 
 
+def brief(value: Array) -> str:
+    """A number, or the range of an array."""
+    return summary(value) if np.ndim(value) else number(value)
+
+
 def summary(value: Array) -> str:
     """What stands for a large array: its range, its mean, and how much of it is not finite."""
     value = np.asarray(value)

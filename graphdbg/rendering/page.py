@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -15,7 +14,6 @@ from .report import Texts
 
 OPEN_ROWS = 16  # of a table with open calls; beyond, calls are closed: about a screen
 MOST_ROWS = 60  # of a table; beyond, the middle is left out
-Row = TypeVar("Row")
 
 
 class Given(Protocol):
@@ -42,12 +40,13 @@ def run(found: Run, width: int) -> list[RenderableType]:
     backward = trace.graph.passes[-1]
     of = trace.graph.names[backward.of]
     depth = _depth(trace, found.everything)
-    steps = report.step_rows(trace, backward, found.texts, depth)
-    shown, note = _fewer(steps, "steps", found.everything)
+    most = None if found.everything else MOST_ROWS
+    steps, count = report.step_rows(trace, backward, found.texts, depth, most)
+    note = _left_out(len(steps), count, "steps")
     return [
         *forward(found.given, trace, found.everything, width),
         text.title("Backward pass", _join(f"∂{of}/∂…, from {of} to the inputs", note)),
-        text.backward_table(shown, width),
+        text.backward_table(steps, width),
         text.title("Gradients"),
         text.gradients_table(report.gradient_rows(trace, backward, found.texts), width),
         verdict(found.verdict),
@@ -57,7 +56,9 @@ def run(found: Run, width: int) -> list[RenderableType]:
 def forward(given: Given, trace: Trace, everything: bool, width: int) -> list[RenderableType]:
     """The forward pass, and which inputs were drawn at random."""
     depth = _depth(trace, everything)
-    rows, note = _fewer(report.forward_rows(trace, depth), "nodes", everything)
+    every = report.forward_rows(trace, depth)
+    rows = report.without_middle(every, None if everything else MOST_ROWS)
+    note = _left_out(len(rows), len(every), "nodes")
     dims = ", ".join(f"{name} = {size}" for name, size in sorted(trace.dims.items()))
     folded = "calls are closed, --all opens them" if depth is not None else ""
     parts: list[RenderableType] = [
@@ -98,10 +99,7 @@ def _depth(trace: Trace, everything: bool) -> int | None:
     return 0 if len(report.forward_rows(trace)) > OPEN_ROWS else None
 
 
-def _fewer(rows: Sequence[Row], what: str, everything: bool) -> tuple[Sequence[Row], str]:
-    """The rows without their middle where there are too many, and a note that says so."""
-    if everything or len(rows) <= MOST_ROWS:
-        return rows, ""
-    half = MOST_ROWS // 2
-    note = f"the first and last {half} of {len(rows)} {what}, --all shows every one"
-    return [*rows[:half], *rows[-half:]], note
+def _left_out(shown: int, count: int, what: str) -> str:
+    if shown == count:
+        return ""
+    return f"the first and last {shown // 2} of {count} {what}, --all shows every one"

@@ -6,9 +6,9 @@ Names are written as in the lecture: `∂f/∂q` is the upstream gradient at q, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from ..sizes import Shape
 from .operations import operation
 
 Array = NDArray[Any]
+T = TypeVar("T")
+LONGEST_FACTOR = 24  # characters of an upstream gradient that is written into a product
 LITERALS = (ops.Const, ops.Array, ops.Eye, ops.Arange)  # shown where they are used, not as rows
 
 
@@ -180,12 +182,17 @@ def forward_rows(trace: Trace, depth: int | None = None) -> list[NodeRow]:
 
 
 def step_rows(
-    trace: Trace, backward: Pass, texts: Texts, depth: int | None = None
-) -> list[StepRow]:
+    trace: Trace,
+    backward: Pass,
+    texts: Texts,
+    depth: int | None = None,
+    most: int | None = None,
+) -> tuple[list[StepRow], int]:
     """The backward pass from the output to the inputs, one step per node that hands something on.
 
     An input is a step only where it is used more than once, so that the sum is seen. With `depth`,
-    a call nested deeper is one step: its vector-Jacobian product.
+    a call nested deeper is one step: its vector-Jacobian product. With `most`, the middle of a
+    longer list is left out. Gives the steps and how many there are in all.
     """
     view = View(trace.graph, depth)
     given: dict[int, list[tuple[int, list[Contribution]]]] = {}
@@ -194,12 +201,20 @@ def step_rows(
         for user, group in _by_user(view, operand, parts):
             given.setdefault(user, []).append((operand, group))
             users.setdefault(operand, []).append(user)
-    steps = []
-    for y in sorted(backward.upstream, reverse=True):
-        summed = users[y] if len(users.get(y, ())) > 1 else []
-        if y in given or summed:
-            steps.append(_step(trace, backward, y, summed, given.get(y, []), texts, view))
-    return steps
+    summed = {y: found for y, found in users.items() if len(found) > 1}
+    order = sorted({*given, *summed}, reverse=True)
+    kept = without_middle(order, most)
+    rows = [
+        _step(trace, backward, y, summed.get(y, []), given.get(y, []), texts, view) for y in kept
+    ]
+    return rows, len(order)
+
+
+def without_middle(rows: Sequence[T], most: int | None) -> list[T]:
+    """The first and last rows, at most `most` in all."""
+    if most is None or len(rows) <= most:
+        return list(rows)
+    return [*rows[: most // 2], *rows[-(most // 2) :]]
 
 
 def _by_user(
@@ -273,10 +288,17 @@ def _operand(
         local,
         local_value,
         _chain(names[backward.of], names[y], names[operand]),
-        None if local is None or closed is None else f"{_factor(closed)} · {_factor(local)}",
-        texts.closed(alone.node) if alone else None,
+        _put_in(partial(names[backward.of], names[y]), closed, local, bool(trace.graph.shapes[y])),
+        _closed(texts, backward, operand, parts),
         np.asarray(value),
     )
+
+
+def _closed(texts: Texts, backward: Pass, operand: int, parts: list[Contribution]) -> str | None:
+    if len(parts) == 1:
+        return texts.closed(parts[0].node)
+    every = backward.contributions[operand]
+    return texts.closed(backward.upstream[operand]) if len(parts) == len(every) else None
 
 
 def _place(call: Call, operand: int) -> int:
@@ -287,12 +309,20 @@ def _chain(of: str, consumer: str, operand: str) -> str:
     return f"{partial(of, consumer)} · {partial(consumer, operand)}"
 
 
+def _put_in(name: str, upstream: str | None, local: str | None, elementwise: bool) -> str | None:
+    """The product with its factors put in; an upstream gradient that is long stays a name."""
+    if local is None or upstream is None:
+        return None
+    factor = _factor(upstream) if len(upstream) <= LONGEST_FACTOR else name
+    return f"{factor} {'⊙' if elementwise else '·'} {_factor(local)}"
+
+
 def _factor(text: str) -> str:
-    """A factor of a product: a sum gets brackets."""
+    """A factor of a product: a sum or a quotient gets brackets."""
     depth = 0
     for at, char in enumerate(text):
         depth += (char in "([") - (char in ")]")
-        if depth == 0 and at and text[at - 1 : at + 2] in (" + ", " - ", " − "):
+        if depth == 0 and text[at : at + 3] in (" + ", " - ", " − ", " / ", " ⊙ "):
             return f"({text})"
     return f"({text})" if text[:1] in "-−" else text
 

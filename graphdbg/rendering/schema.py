@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..evaluator import Trace
+from ..formulas import Formula
 from ..sizes import Shape
 from .report import GradientRow, NodeRow, OperandRow, StepRow
 
@@ -144,3 +145,28 @@ def verdict(found: Any) -> dict[str, Json]:
         "left": _number(found.left) if refuted else None,
         "right": _number(found.right) if refuted else None,
     }
+
+
+def formula(found: Formula, form: str | None) -> dict[str, Json]:
+    """A formula in one form, and in LaTeX and NumPy code."""
+    chosen = form or "matrix"
+    return {
+        "title": found.title,
+        "form": chosen,
+        "text": found.text(chosen),
+        "notation": found.notation,
+        "latex": found.latex(),
+        "python": found.python(),
+        "shape": shape(found.shape),
+        "definitions": dict(found.definitions),
+        "assumptions": list(found.assumptions),
+        "stamp": {
+            "points": found.stamp.points,
+            "digits": _number(found.stamp.digits),
+            "difference_digits": _optional(found.stamp.difference_digits),
+        },
+    }
+
+
+def _optional(found: float | None) -> Json:
+    return None if found is None else _number(found)

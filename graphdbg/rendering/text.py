@@ -113,7 +113,7 @@ def _stacked(steps: Sequence[StepRow], width: int) -> Table:
     for at, step in enumerate(steps):
         heading = Text(f"{step.node} = {step.operation}", style=NAME)
         upstream = _equations([step.name, " + ".join(step.terms), step.closed])
-        table.add_row(_clipped(heading), upstream, _value(step.value, room))
+        table.add_row(_clipped(heading), upstream, _upstream(step, room))
         for row in step.operands:
             gradient = _equations([row.chain, row.put_in, row.closed])
             local = Text(_local(row), style=DIM)
@@ -214,6 +214,11 @@ def _clipped(text: Text) -> Text:
 
 def _shape(shape: Shape) -> str:
     return to_text(shape) if shape else ""
+
+
+def _upstream(step: StepRow, room: int) -> str:
+    """A gradient with several terms in full; one with one term was shown as a contribution."""
+    return _value(step.value, room) if step.terms else numbers.brief(step.value)
 
 
 def _value(value: Array, room: int) -> str:

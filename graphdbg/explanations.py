@@ -1,0 +1,134 @@
+"""The formulas of one run's tables, each compared with the numbers before anybody sees it.
+
+A formula is rebuilt as nodes and evaluated at the run's own point and at random ones; where it
+differs from the node it describes, it is withheld. (That the nodes themselves are right is the
+checker's affair: it compares them with differences.)
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from . import matrices, ops, typeset
+from .display import Display
+from .errors import ValueGivenError
+from .evaluator import RULES, Trace, evaluate
+from .formulas import names_for
+from .graph import NONE, Builder, Graph, Pass
+from .lowering import axes
+from .rebuild import rebuild
+from .sampling import sample
+from .terms import Poly, TooLarge
+
+RANDOM_POINTS = 2  # besides the run's own point
+SAME = 1e-8  # relative difference of two ways to compute one number in float64
+LONGEST = 160  # characters; a longer formula is no explanation, `graphdbg grad` prints it
+LONGEST_CLOSED = 48  # characters of a form over the inputs, beyond which named nodes are clearer
+LARGEST_GRAPH = 4000  # nodes; beyond, a table explains nothing any more
+
+
+class Explanations:
+    """Formulas of nodes as text, by node id; None where there is none that is short and right."""
+
+    def __init__(self, trace: Trace, backward: Pass) -> None:
+        self.graph: Graph = trace.graph
+        self.backward = backward
+        self.trace = trace
+        self._texts: dict[tuple[int, str], str | None] = {}
+
+    def closed(self, node: int) -> str | None:
+        """The node over the inputs where that is short, else over the named nodes."""
+        over_inputs = self._text(node, "inputs")
+        if over_inputs is not None and len(over_inputs) <= LONGEST_CLOSED:
+            return over_inputs
+        return self._text(node, "names") or over_inputs
+
+    def local(self, consumer: int, slot: int) -> str | None:
+        """The derivative of an elementwise `consumer` in operand `slot`, over its operands."""
+        local = self._locals.get((consumer, slot), NONE)
+        return None if local == NONE else self._text(local, "operands")
+
+    @cached_property
+    def _locals(self) -> dict[tuple[int, int], int]:
+        parts = self.backward.contributions.values()
+        return {(each.consumer, each.slot): each.local for found in parts for each in found}
+
+    @cached_property
+    def _displays(self) -> dict[str, Display]:
+        graph = self.graph
+        forward = [at for at in range(len(graph)) if not graph.phases[at] and graph.args[at]]
+        return {
+            "inputs": Display(graph, graph.input_ids),
+            "names": Display(graph),
+            "operands": Display(graph, [*graph.input_ids, *forward]),
+        }
+
+    def _text(self, node: int, leaves: str) -> str | None:
+        key = (node, leaves)
+        if key not in self._texts:
+            self._texts[key] = self._make(node, leaves)
+        return self._texts[key]
+
+    def _make(self, node: int, leaves: str) -> str | None:
+        if len(self.graph) > LARGEST_GRAPH:
+            return None
+        if leaves == "operands" and not self.graph.phases[node]:
+            constant = isinstance(self.graph.ops[node], ops.Const)
+            return None if constant and self.graph.shapes[node] else self.graph.names[node]
+        display = self._displays[leaves]
+        before = len(display.definitions)
+        try:
+            poly = display.show(node)
+        except TooLarge:
+            return None
+        if len(display.definitions) > before or not self._is_right(node, poly):
+            return None
+        shape = self.graph.shapes[node]
+        names = names_for(self.graph, display)
+        text = typeset.text(matrices.from_poly(poly, axes(len(shape)), shape, names))
+        return text if len(text) <= LONGEST else None
+
+    # ---------------------------------------------------------------- is it right
+
+    @cached_property
+    def _builder(self) -> Builder:
+        return Builder.of(self.graph)
+
+    @cached_property
+    def _values(self) -> list[tuple[list[Any], dict[str, int]]]:
+        """The arrays of the tape at each point; they grow with the builder's tape."""
+        points = [(list(self.trace.arrays), self.trace.dims)]
+        for seed in range(RANDOM_POINTS):
+            try:
+                found = evaluate(self.graph, sample(self.graph, seed=seed))
+            except ValueGivenError:  # no tame random point: the run's own point remains
+                continue
+            points.append((list(found.arrays), found.dims))
+        return points
+
+    def _is_right(self, node: int, poly: Poly) -> bool:
+        shape = self.graph.shapes[node]
+        b = self._builder
+        rebuilt = rebuild(b, poly, axes(len(shape)), shape)
+        seen = 0
+        for arrays, dims in self._values:
+            with np.errstate(all="ignore"):
+                for at in range(len(arrays), len(b.ops)):
+                    operands = [arrays[arg] for arg in b.args[at]]
+                    arrays.append(RULES[type(b.ops[at])](b.ops[at], operands, dims))
+            agree = _agree(np.asarray(arrays[node]), np.asarray(arrays[rebuilt]))
+            if agree is False:
+                return False
+            seen += agree is True
+        return seen > 0
+
+
+def _agree(node: Any, rebuilt: Any) -> bool | None:
+    """Whether two arrays are equal up to rounding; None where the node is not finite."""
+    if not np.isfinite(node).all():
+        return None
+    size = max(1e-3, float(np.max(np.abs(node), initial=0)))
+    return bool(np.max(np.abs(node - rebuilt), initial=0) <= SAME * size)
