@@ -99,7 +99,10 @@ class Probe:
 
 
 def paths(graph: Graph, sources: Sequence[int], target: int) -> list[int]:
-    """The nodes that depend on a source and lead to the target, in tape order; no sources."""
+    """The nodes that depend on a source and lead to the target, in tape order; no sources.
+
+    What a `StopGradient` holds back stays as it is: derivatives are taken with it fixed.
+    """
     wanted = bytearray(target + 1)
     wanted[target] = 1
     first = min(sources, default=target)
@@ -113,7 +116,9 @@ def paths(graph: Graph, sources: Sequence[int], target: int) -> list[int]:
             depends[source] = 1
     path = []
     for at in range(first + 1, target + 1):
-        if wanted[at] and not depends[at] and any(depends[arg] for arg in graph.args[at]):
+        if not wanted[at] or depends[at] or type(graph.ops[at]) is ops.StopGradient:
+            continue
+        if any(depends[arg] for arg in graph.args[at]):
             depends[at] = 1
             path.append(at)
     return path

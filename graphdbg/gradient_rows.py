@@ -1,0 +1,409 @@
+"""The gradients of a backward pass against differences of its target: all entries of small inputs,
+random directions and random entries of large ones.
+
+First every move (one entry, or a direction) is differenced with five points in one stack. Those
+that disagree are differenced again with many steps, which separates a wrong gradient from a step
+that was too long, too short, or that crossed a kink; at a kink the one-sided differences decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import ops, sizes
+from .differences import (
+    EPS,
+    KINKED_STEP,
+    LEVELS,
+    RATIO,
+    SIGNS,
+    SMOOTH_STEP,
+    TINY,
+    Dims,
+    Probe,
+    Values,
+    ridders,
+    slopes,
+    structured_source,
+)
+from .graph import Graph, Pass
+from .verdicts import CONVENTION, GOOD, NOISY, NOT_FINITE, WRONG, Row
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+SMALL = 16  # entries: inputs of at most so many are moved in one stack together
+BUDGET = 6_000_000  # elements of one stack and of what it makes: 50 MB, some milliseconds
+DIRECTIONS = 6  # through an input too large for all of its entries
+SINGLE = 12  # random entries of such an input
+REFINED = 64  # moves that are differenced again at once
+ROUNDS = 40  # of them; by then a wrong gradient has long been found
+RESOLVED = 1e-2  # differences must tell a gradient to at least this part of it
+ZERO = 1e-9  # of what was added up: a gradient below it is a zero with rounding errors
+ONE_SIDED = 2.0**-20  # the step of one-sided differences
+
+
+class Moves(Protocol):
+    """Ways to move a flat vector, each with its own scale."""
+
+    scale: Array
+
+    def stack(self, flat: Array, which: Indices, factors: Array) -> Array:
+        """Rows of `flat` moved: row (q, k) by factors[q, k] along move which[k]."""
+
+    def project(self, gradient: Array) -> Array:
+        """The slope along each move that a gradient predicts."""
+
+    def size(self, gradient: Array) -> Array:
+        """The size of the terms of `project`, before they cancel."""
+
+
+class Entries:
+    """Each move changes one entry."""
+
+    def __init__(self, at: Indices, scale: Array) -> None:
+        self.at, self.scale = at, scale
+
+    def stack(self, flat: Array, which: Indices, factors: Array) -> Array:
+        """See `Moves`."""
+        rows = factors.size
+        stack = np.empty((rows, len(flat)))
+        stack[...] = flat
+        stack[np.arange(rows), np.tile(self.at[which], len(factors))] += factors.ravel()
+        return stack
+
+    def project(self, gradient: Array) -> Array:
+        """See `Moves`."""
+        return gradient[self.at]
+
+    def size(self, gradient: Array) -> Array:
+        """See `Moves`."""
+        return np.abs(gradient[self.at])
+
+
+class Directions:
+    """Each move changes every entry, by its scale times a random number."""
+
+    def __init__(self, along: Array) -> None:
+        self.along, self.scale = along, np.ones(len(along))
+
+    def stack(self, flat: Array, which: Indices, factors: Array) -> Array:
+        """See `Moves`."""
+        moved = factors[:, :, None] * self.along[which]
+        return moved.reshape(-1, len(flat)) + flat
+
+    def project(self, gradient: Array) -> Array:
+        """See `Moves`."""
+        return np.asarray(self.along @ gradient)
+
+    def size(self, gradient: Array) -> Array:
+        """See `Moves`."""
+        return np.asarray(np.sqrt((self.along * self.along) @ (gradient * gradient)))
+
+
+@dataclass
+class Outcome:
+    """What was found for each move; `error` over `slack` says how bad."""
+
+    analytic: Array
+    numeric: Array
+    slack: Array  # what differences cannot tell
+    verdict: list[str]
+
+    def errors(self, rtol: float) -> Array:
+        """|analytic - numeric| over the larger of them, or over what differences can tell."""
+        size = np.maximum(np.abs(self.analytic), np.abs(self.numeric))
+        with np.errstate(all="ignore"):
+            error = np.abs(self.analytic - self.numeric) / np.maximum(
+                size, self.slack / rtol + TINY
+            )
+        return np.where(np.isfinite(error), error, np.inf)
+
+
+class Group:
+    """Inputs (or inner nodes) that are moved in one stack, seen as one flat vector."""
+
+    def __init__(self, graph: Graph, backward: Pass, sources: Sequence[int]) -> None:
+        self.graph, self.backward, self.sources = graph, backward, list(sources)
+        self.probe = Probe(graph, backward.of, sources)
+        self.rows: Probe | None = None
+        if len(sources) == 1 and structured_source(graph, sources[0], backward.of):
+            self.rows = Probe(graph, backward.of, sources, structured=True)
+        self.step = KINKED_STEP if self.probe.kinked else SMOOTH_STEP
+
+    def flat(self, values: Values, nodes: Sequence[int]) -> Array:
+        """The arrays of some nodes, one after another."""
+        parts = [np.ravel(values[at]) for at in nodes]
+        return np.concatenate(parts).astype(float, copy=False) if parts else np.zeros(0)
+
+    def scale(self, values: Values) -> Array:
+        """How far each entry can be moved: by its size where it is positive, else by 1 at least."""
+        parts = []
+        for at in self.sources:
+            op, size = self.graph.ops[at], np.abs(np.ravel(values[at]))
+            positive = getattr(op, "domain", "Real") in ("Positive", "Probability")
+            parts.append(np.where(size > 0, size, 1) if positive else np.maximum(size, 1))
+        return np.exp2(np.round(np.log2(np.concatenate(parts))))  # h and x ± h without rounding
+
+    def run(self, values: Values, dims: Dims, stack: Array) -> Array:
+        """The target for each row of moved flat vectors."""
+        stacks, low = [], 0
+        for at in self.sources:
+            shape = np.shape(values[at])
+            high = low + int(np.prod(shape))
+            stacks.append(stack[:, low:high].reshape(-1, *shape))
+            low = high
+        return self.probe.values(values, dims, stacks)
+
+
+class Examination:
+    """One group at one point: its flat vector, its gradient, and what was found about its moves."""
+
+    def __init__(
+        self, group: Group, values: Values, dims: Dims, noise: float, rtol: float, seed: int
+    ) -> None:
+        self.group, self.values, self.dims = group, values, dims
+        self.noise, self.rtol = noise, rtol
+        self.flat = group.flat(values, group.sources)
+        held = [group.backward.upstream[at] for at in group.sources]
+        self.gradient = group.flat(values, held)
+        self.scale = group.scale(values)
+        self.rng = np.random.default_rng([seed, len(self.flat)])
+        self.width = group.probe.width(dims)
+
+    def rows(self) -> list[Row]:
+        """A row per source: the worst of what was compared."""
+        count = len(self.flat)
+        everything = Entries(np.arange(count), self.scale)
+        row_cost = self.width + (0 if self.group.rows else count)
+        if 4 * count * row_cost <= BUDGET:
+            return self._rows(everything, self.examine(everything), None)
+        along = self.rng.choice((-1.0, 1.0), (self._directions(), count))
+        directions = Directions(along * self.rng.uniform(0.5, 1.5, along.shape) * self.scale)
+        chosen = self.rng.choice(count, min(SINGLE, count), replace=False)
+        largest = np.argsort(np.abs(self.gradient))[-4:]
+        some = Entries(np.unique([*chosen, *largest]), self.scale)
+        some.scale = self.scale[some.at]
+        outcome = self.examine(directions)
+        if WRONG in outcome.verdict:
+            some.at = np.append(some.at, self._locate(directions, outcome))
+            some.scale = self.scale[some.at]
+        return self._rows(some, self.examine(some), (directions, outcome))
+
+    def _directions(self) -> int:
+        fitting = BUDGET // (len(SIGNS) * (self.width + len(self.flat)))
+        return max(1, min(DIRECTIONS, fitting))
+
+    # -------------------------------------------------------------- differencing
+
+    def examine(self, moves: Moves) -> Outcome:
+        """Analytic and numeric slopes along every move, and a verdict on each."""
+        steps = self.group.step * moves.scale
+        with np.errstate(all="ignore"):
+            if isinstance(moves, Entries) and self.group.rows and len(moves.at) == len(self.flat):
+                shape = np.shape(self.values[self.group.sources[0]])
+                values = self.group.rows.entries(self.values, self.dims, steps.reshape(shape))
+            else:
+                values = self._values(moves, np.arange(len(steps)), np.outer(SIGNS, steps))
+            numeric = slopes(values, steps)[0]
+            made, size = moves.project(self.gradient), moves.size(self.gradient)
+            slack = 4 * self.noise / steps
+            outcome = Outcome(made, numeric, slack, [GOOD] * len(made))
+            self._settle(moves, outcome, size)
+        return outcome
+
+    def _values(self, moves: Moves, which: Indices, factors: Array) -> Array:
+        """The target for factors[q, k] along move which[k], in stacks within the budget."""
+        most = max(1, BUDGET // (len(factors) * (self.width + len(self.flat))))
+        parts = []
+        for low in range(0, len(which), most):
+            part = slice(low, low + most)
+            stack = moves.stack(self.flat, which[part], factors[:, part])
+            values = self.group.run(self.values, self.dims, stack)
+            parts.append(values.reshape(len(factors), -1))
+        return np.concatenate(parts, axis=1)
+
+    def _settle(self, moves: Moves, outcome: Outcome, size: Array) -> None:
+        """Difference again what disagrees or is lost in noise, worst first; set the verdicts."""
+        for at in np.flatnonzero(~np.isfinite(outcome.analytic)):
+            outcome.verdict[at] = NOT_FINITE
+        doubtful = self._doubtful(outcome, size)
+        settled = np.zeros(len(size), bool)
+        for _ in range(ROUNDS):
+            left = np.flatnonzero(doubtful & ~settled)
+            if not len(left):
+                return
+            worst = left[np.argsort(-outcome.errors(self.rtol)[left], kind="stable")][:REFINED]
+            self._refine(moves, worst, outcome)
+            settled[worst] = True
+            self._judge(moves, worst, outcome, size)
+            if any(outcome.verdict[at] == WRONG for at in worst):
+                break
+        for at in np.flatnonzero(doubtful & ~settled):
+            outcome.verdict[at] = WRONG
+
+    def _doubtful(self, outcome: Outcome, size: Array) -> NDArray[np.bool_]:
+        known = np.isfinite(outcome.analytic)
+        return known & (~self._close(outcome, size) | ~self._resolved(outcome, size))
+
+    def _close(self, outcome: Outcome, size: Array) -> NDArray[np.bool_]:
+        bound = self.rtol * np.maximum(size, np.abs(outcome.numeric)) + outcome.slack + TINY
+        return np.abs(outcome.analytic - outcome.numeric) <= bound  # nan is never close
+
+    def _resolved(self, outcome: Outcome, size: Array) -> NDArray[np.bool_]:
+        """Whether differences can tell the gradients of the whole input from noise."""
+        largest = np.max(np.abs(self.gradient), initial=0)
+        if largest <= ZERO * self._added_up():
+            return np.ones(len(size), bool)
+        return outcome.slack <= RESOLVED * largest * np.maximum(size / largest, 1)
+
+    def _added_up(self) -> float:
+        """The largest number that went into the gradients before contributions cancelled."""
+        backward = self.group.backward
+        used = {
+            backward.upstream[part.consumer]
+            for source in self.group.sources
+            for part in backward.contributions.get(source, ())
+        }
+        sizes_of = (np.max(np.abs(self.values[at]), initial=0) for at in used)
+        return float(max(sizes_of, default=0.0))
+
+    def _refine(self, moves: Moves, which: Indices, outcome: Outcome) -> None:
+        """Many steps, each a quarter of the one before, extrapolated."""
+        first = moves.scale[which] / 8
+        levels = RATIO ** -np.arange(LEVELS)[:, None, None] * first
+        factors = levels * np.array([1.0, -1.0])[:, None]
+        values = self._values(moves, which, factors.reshape(2 * LEVELS, -1))
+        best, error = ridders(values.reshape(LEVELS, 2, -1), first, self.noise)
+        outcome.numeric[which], outcome.slack[which] = best, 10 * error
+
+    def _judge(self, moves: Moves, which: Indices, outcome: Outcome, size: Array) -> None:
+        close, resolved = self._close(outcome, size), self._resolved(outcome, size)
+        apart = [at for at in which if not close[at]]
+        bracketed = self._bracketed(moves, np.array(apart, np.intp), outcome) if apart else []
+        for at in which:
+            if close[at]:
+                outcome.verdict[at] = GOOD if resolved[at] else NOISY
+            elif at in bracketed:
+                outcome.verdict[at] = CONVENTION
+            else:
+                lost = not np.isfinite(outcome.numeric[at]) or not resolved[at]
+                outcome.verdict[at] = NOISY if lost else WRONG
+
+    def _bracketed(self, moves: Moves, which: Indices, outcome: Outcome) -> list[int]:
+        """The moves whose analytic slope lies between two different one-sided differences."""
+        if not self.group.probe.kinked:
+            return []
+        steps = ONE_SIDED * moves.scale[which]
+        above, below = self._values(moves, which, np.outer([1.0, -1.0], steps))
+        here = float(self.values[self.group.backward.of])
+        right, left = (above - here) / steps, (here - below) / steps
+        slack = 4 * self.noise / steps + 1e-5 * np.maximum(np.abs(left), np.abs(right))
+        made = outcome.analytic[which]
+        apart = np.abs(right - left) > slack
+        inside = (made >= np.minimum(left, right) - slack) & (
+            made <= np.maximum(left, right) + slack
+        )
+        return [int(at) for at in which[apart & inside]]
+
+    def _locate(self, moves: Directions, outcome: Outcome) -> int:
+        """An entry that is wrong: a wrong direction divided into eight parts, again and again."""
+        wrong = outcome.verdict.index(WRONG)
+        along, entries = moves.along[wrong], np.arange(len(self.flat))
+        while len(entries) > 1:
+            parts = np.array_split(entries, min(8, len(entries)))
+            pieces = np.zeros((len(parts), len(along)))
+            for piece, part in zip(pieces, parts, strict=True):
+                piece[part] = along[part]
+            some = Directions(pieces)
+            steps = np.full(len(parts), self.group.step)
+            values = self._values(some, np.arange(len(parts)), np.outer(SIGNS, steps))
+            gaps = np.abs(slopes(values, steps)[0] - some.project(self.gradient))
+            entries = parts[int(np.argmax(gaps))]
+        return int(entries[0])
+
+    # -------------------------------------------------------------- rows
+
+    def _rows(
+        self, moves: Entries, outcome: Outcome, along: tuple[Directions, Outcome] | None
+    ) -> list[Row]:
+        rows, low = [], 0
+        for source in self.group.sources:
+            shape = np.shape(self.values[source])
+            high = low + int(np.prod(shape))
+            mine = np.flatnonzero((moves.at >= low) & (moves.at < high))
+            if along is None:
+                checked = f"all {high - low} entries" if shape else "its one entry"
+            else:
+                checked = f"{len(along[1].verdict)} directions, {len(mine)} of {high - low} entries"
+            row = self._row(source, checked, outcome, mine, moves.at[mine] - low, shape)
+            if along is not None and row.ok:
+                worst = self._row(source, checked, along[1], np.arange(len(along[1].verdict)))
+                row = row if worst.ok else worst
+            rows.append(row)
+            low = high
+        return rows
+
+    def _row(
+        self,
+        source: int,
+        checked: str,
+        outcome: Outcome,
+        mine: Indices,
+        places: Indices | None = None,
+        shape: tuple[int, ...] = (),
+    ) -> Row:
+        names, of = self.group.graph.names, self.group.backward.of
+        if not len(mine):
+            return Row(names[source], names[of], checked, None, 0.0, 0.0, 0.0, self.rtol, GOOD)
+        errors = outcome.errors(self.rtol)[mine]
+        rank = np.array([BADNESS.index(outcome.verdict[at]) for at in mine])
+        worst = int(np.lexsort((errors, rank))[-1])
+        at = int(mine[worst])
+        entry = None
+        if places is not None:
+            entry = tuple(int(each) for each in np.unravel_index(int(places[worst]), shape))
+        return Row(
+            names[source], names[of], checked, entry, float(outcome.analytic[at]),
+            float(outcome.numeric[at]), float(errors[worst]), self.rtol, outcome.verdict[at],
+            NOTES.get(outcome.verdict[at], ""),
+        )  # fmt: skip
+
+
+BADNESS = (GOOD, CONVENTION, NOISY, WRONG, NOT_FINITE)
+NOTES = {
+    CONVENTION: "the point is on a kink: the gradient lies between the one-sided differences",
+    NOISY: "rounding errors hide this gradient from differences: it is neither right nor wrong",
+}
+
+
+def groups_of(graph: Graph, backward: Pass, dims: Dims) -> list[Group]:
+    """The sources of a pass in groups: large ones alone, small ones together."""
+    count = {at: sizes.evaluate(sizes.product(graph.shapes[at]), dims) for at in backward.wrt}
+    small = [at for at in dict.fromkeys(backward.wrt) if count[at] <= SMALL]
+    large = [at for at in dict.fromkeys(backward.wrt) if count[at] > SMALL]
+    nested = any(type(graph.ops[at]) is not ops.Input for at in small)
+    together = [[at] for at in small] if nested else [small] if small else []
+    return [Group(graph, backward, sources) for sources in [*together, *([at] for at in large)]]
+
+
+def noise_at(group: Group, values: Values, dims: Dims, rng: Any) -> float:
+    """The rounding error of the target: its jitter when the inputs move by their last bit."""
+    here = float(values[group.backward.of])
+    floor = 2 * EPS * abs(here)
+    flat = group.flat(values, group.sources)
+    shaken = flat * (1 + 2 * EPS * rng.choice((-1.0, 0.0, 1.0), (JITTERS, len(flat))))
+    found = group.run(values, dims, shaken)
+    jitter = np.abs(found - here)
+    if group.probe.kinked:
+        jitter = jitter[jitter < JUMP * floor]  # at equal operands a comparison jumps: no rounding
+    return float(np.max(jitter[np.isfinite(jitter)], initial=floor))
+
+
+JITTERS = 8
+JUMP = 1e6  # rounding errors: more is a jump
