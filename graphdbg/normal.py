@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from typing import NamedTuple
 
 from . import terms
 from .terms import ZERO, Algebra, Base, Bound, Factor, Index, Key, Poly, TooLarge, constant
@@ -23,16 +24,23 @@ CLEARINGS = 6  # denominators multiplied away in one test for zero
 EXPAND_POWER = 6  # (a + b)**6 is multiplied out, higher powers stay together
 
 
+class RowSum(NamedTuple):
+    """What the entries along a leaf's last axis add up to, and the sentence that says why."""
+
+    value: int
+    reason: str
+
+
 class Arithmetic:
     """Poly arithmetic in one style, over one `Algebra`.
 
-    `simplex` maps leaf node ids, whose entries sum to 1 along the last axis, to the reason.
+    `row_sums` maps leaf nodes to what their entries sum to along the last axis, and why.
     """
 
-    def __init__(self, algebra: Algebra, *, deep: bool, simplex: Mapping[int, str]) -> None:
+    def __init__(self, algebra: Algebra, *, deep: bool, row_sums: Mapping[int, RowSum]) -> None:
         self.algebra = algebra
         self.deep = deep
-        self.simplex = simplex
+        self.row_sums = row_sums
         self.assumptions: dict[str, None] = {}
 
     # ---------------------------------------------------------------- powers
@@ -280,7 +288,7 @@ class Arithmetic:
             if base.kind == "bracket":
                 found = self._bracket_rule(base, indices, p, rest, bound)
             elif base.kind in ("leaf", "select"):
-                found = self._simplex_rule(base, indices, p, rest, bound)
+                found = self._row_sum_rule(base, indices, p, rest, bound)
             elif base.kind == "apply":
                 found = self._apply_rule(base, indices, p, rest, bound)
             elif base.kind == "number":
@@ -302,22 +310,22 @@ class Arithmetic:
             [(Fraction(base.data) ** whole, (*rest, (base, (), p - whole)), bound)]
         )
 
-    def _simplex_rule(
+    def _row_sum_rule(
         self, base: Base, indices: tuple[Index, ...], p: Fraction,
         rest: tuple[Factor, ...], bound: Bound,
     ) -> Poly | None:  # fmt: skip
-        """A sum over the classes of a probability or a one-hot label is 1."""
+        """A sum over the classes of a probability or a one-hot label is 1; see `row_sums`."""
         last = indices[-1] if indices else None
         if p != 1 or last not in dict(bound) or any(last in f[1] for f in rest):
             return None
         if indices.count(last) > 1:
             return None
+        total = RowSum(1, "labels are valid") if base.kind == "select" else self.row_sums.get(base.data)
+        if total is None:
+            return None
         if base.kind == "leaf":
-            reason = self.simplex.get(base.data)
-            if reason is None:
-                return None
-            self.assumptions[reason] = None
-        return terms.collect([(Fraction(1), rest, tuple(b for b in bound if b[0] != last))])
+            self.assumptions[total.reason] = None
+        return terms.collect([(Fraction(total.value), rest, tuple(b for b in bound if b[0] != last))])
 
     def _apply_rule(
         self, base: Base, indices: tuple[Index, ...], p: Fraction,
@@ -587,6 +595,7 @@ _RULES: dict[str, Callable[..., Poly]] = {
     "eq": lambda a, x, y: a.zero(_minus(x, y)),
     "ne": lambda a, x, y: _not(a.zero(_minus(x, y))),
     "where": _where,
+    "guard": lambda a, x, y: constant(1),  # either branch is equal in exact arithmetic
     "maximum": _maximum,
     "minimum": _minimum,
 }
