@@ -289,7 +289,14 @@ CASES = (
          lambda np, x, w: conv1d(np, np.pad(x, ((0, 0), (0, 0), (1, 1))), w)),
 )  # fmt: skip
 IDS = [case.name for case in CASES]
-HELPERS = {"pick", "windows", "pad_ends", "log_probability", "mlp"}  # tested through their callers
+HELPERS = {
+    "pick",
+    "windows",
+    "pad_ends",
+    "log_probability",
+    "guarded_log",
+    "mlp",
+}  # tested through their callers
 
 
 def test_every_function_has_a_case() -> None:

@@ -12,11 +12,11 @@ def leaky_relu(x, negative_slope=0.01):
 def elu(x, alpha=1):
     """x for x > 0, else alpha (e^x - 1).
 
-    The exponential never sees a positive number: e^1000 in the branch that is not taken would
-    still spoil the gradient, as 0 * inf. Source: Clevert, Unterthiner, Hochreiter (2016).
+    The guard keeps large numbers from the exponential: e^1000, even in the branch that is not
+    taken, would spoil the gradient as 0 * inf. Source: Clevert, Unterthiner, Hochreiter (2016).
     """
-    negative = where(x > 0, 0, x)
-    return where(x > 0, x, alpha * expm1(negative))
+    below = alpha * expm1(where(guard(1, x), x, 0))
+    return where(x > 0, x, below)
 
 
 def selu(x):

@@ -5,7 +5,8 @@ def windows(x, width, stride=1):
     """All windows of the last axis, as rows: w_ij = x_(stride*i + j), one axis more than x."""
     count = (x.shape[-1] - width) // stride + 1
     starts = stride * expand_dims(arange(count), 1)
-    return x[..., starts + arange(width)]
+    places = starts + arange(width)
+    return x[..., places]
 
 
 def pad_ends(x, before, after):

@@ -31,8 +31,8 @@ def layer_norm(x, gamma=None, beta=None, eps=1e-5):
     Source: Ba, Kiros, Hinton, Layer Normalization (2016).
     """
     centred = x - mean(x, axis=-1, keepdims=True)
-    variance = mean(centred**2, axis=-1, keepdims=True)
-    normal = centred / sqrt(variance + eps)
+    deviation = sqrt(mean(centred**2, axis=-1, keepdims=True) + eps)
+    normal = centred / deviation
     scaled = normal if gamma is None else gamma * normal
     return scaled if beta is None else scaled + beta
 
@@ -43,8 +43,8 @@ def batch_norm(x, gamma=None, beta=None, eps=1e-5, axis=0):
     Source: Ioffe and Szegedy, Batch Normalization (2015).
     """
     centred = x - mean(x, axis=axis, keepdims=True)
-    variance = mean(centred**2, axis=axis, keepdims=True)
-    normal = centred / sqrt(variance + eps)
+    deviation = sqrt(mean(centred**2, axis=axis, keepdims=True) + eps)
+    normal = centred / deviation
     scaled = normal if gamma is None else gamma * normal
     return scaled if beta is None else scaled + beta
 
@@ -54,8 +54,8 @@ def rms_norm(x, gamma=None, eps=1e-6):
 
     Source: Zhang and Sennrich, Root Mean Square Layer Normalization (2019).
     """
-    power = mean(x**2, axis=-1, keepdims=True)
-    normal = x / sqrt(power + eps)
+    size = sqrt(mean(x**2, axis=-1, keepdims=True) + eps)
+    normal = x / size
     return normal if gamma is None else gamma * normal
 
 

@@ -49,7 +49,15 @@ def log_probability(p):
     if o is None:
         return log(p)
     exact = log_softmax(o)
-    fits = guard(exact, -690)
+    return guarded_log(p, exact, guard(exact, -690))
+
+
+def guarded_log(p, exact, fits):
+    """log p where it `fits`, else `exact`, which is the same number by another road.
+
+    The inner `where` keeps the logarithm from a p that has underflowed: even in the branch that is
+    not taken, its gradient 1/0 would spoil the sum.
+    """
     return where(fits, log(where(fits, p, 1)), exact)
 
 
@@ -63,10 +71,8 @@ def binary_cross_entropy(p, y):
     z = logits(p, "sigmoid")
     if z is None:
         return -mean(y * log(p) + (1 - y) * log(1 - p))
-    fits = guard(15, abs(z))
-    inside = where(fits, p, 0.5)
-    log_p = where(fits, log(inside), logsigmoid(z))
-    log_q = where(fits, log(1 - inside), logsigmoid(-z))
+    log_p = guarded_log(p, logsigmoid(z), guard(15, abs(z)))
+    log_q = guarded_log(1 - p, logsigmoid(-z), guard(15, abs(z)))
     return -mean(y * log_p + (1 - y) * log_q)
 
 
@@ -77,8 +83,7 @@ def binary_cross_entropy_with_logits(z, y):
 
 def mse(p, y):
     """The mean of (p - y)^2 over all entries."""
-    difference = p - y
-    return mean(difference**2)
+    return mean((p - y) ** 2)
 
 
 def mse_loss(p, y):
@@ -108,7 +113,7 @@ def hinge(s, y):
 
     Source: Cortes and Vapnik, Support-Vector Networks (1995).
     """
-    return mean(maximum(0, 1 - y * s))
+    return mean(relu(1 - y * s))
 
 
 def multiclass_hinge(s, y):
@@ -118,7 +123,7 @@ def multiclass_hinge(s, y):
     """
     wrong = 1 - one_hot(y, s.shape[-1])
     margin = s - expand_dims(pick(s, y), -1) + 1
-    return mean(sum(wrong * maximum(0, margin), axis=-1))
+    return mean(sum(wrong * relu(margin), axis=-1))
 
 
 def kl_div(p, q):
@@ -126,7 +131,7 @@ def kl_div(p, q):
 
     Source: Kullback and Leibler, On Information and Sufficiency (1951).
     """
-    log_p = log(where(p > 0, p, 1))
+    log_p = log(where(guard(p, 0), p, 1))
     log_q = log_probability(q)
     return mean(sum(p * (log_p - log_q), axis=-1))
 
