@@ -9,33 +9,68 @@ long stays a name, and its definition is listed beside the formula (a straight-l
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from fractions import Fraction
+from typing import Any
+
+import numpy as np
 
 from . import ops, terms
+from .evaluator import evaluate
 from .graph import NONE, Graph
 from .lowering import Lowering
-from .normal import Arithmetic
-from .proofs import simplex
+from .normal import Arithmetic, RowSum
+from .proofs import declared_row_sums
 from .terms import Algebra, Base, Factor, Poly, Raw, TooLarge
 
 MAX_COST = 60  # factors in one formula; what is longer no longer fits a line or an eye
+MAX_NODES = 5000  # of a graph whose quotients are looked at: past it, formulas stay as they fall
+MAX_DEPTH = 40  # brackets multiplied out one inside the other
 MAX_TERMS = 24  # terms that multiplying out a bracket may give
-Relations = dict[int, tuple[int, int, tuple[int, ...]]]
+ROUNDING = 1e-12  # relative: what float64 may leave of a sum that is exact
+MAX_EXPANDED = 60  # terms that multiplying out everything may give, before it is judged
 
 
 class Display(Lowering):
     """Index notation for people: `show(node)` is the formula, `definitions` what it refers to."""
 
-    def __init__(self, graph: Graph, leaves: Collection[int] | None = None) -> None:
-        arithmetic = Arithmetic(Algebra(), deep=False, simplex=simplex(graph))
+    def __init__(
+        self,
+        graph: Graph,
+        leaves: Collection[int] | None = None,
+        row_sums: Mapping[int, RowSum] | None = None,
+    ) -> None:
+        sums = declared_row_sums(graph) if row_sums is None else row_sums
+        arithmetic = Arithmetic(Algebra(), deep=False, row_sums=sums)
         self.words = named_nodes(graph)
-        self.relations = softmax_relations(graph) if leaves is None else {}
-        chosen = {*self.words, *self.relations} if leaves is None else set(leaves)
-        for p, total, _ in self.relations.values():
-            chosen |= {p, total}
+        softmaxes = softmax_parts(graph) if leaves is None else set()
+        chosen = {*self.words, *softmaxes} if leaves is None else set(leaves)
         super().__init__(graph, arithmetic, chosen)
         self.definitions: dict[int, Poly] = {}
+        self.relations: dict[Base, Poly] = {}
+        for p in sorted(self.leaves if leaves is None else ()):
+            self._relate(p)
+
+    def _relate(self, p: int) -> None:
+        """For a named quotient p = a / b: a is p b, which lets b cancel from a gradient."""
+        op = self.graph.ops[p]
+        if not (isinstance(op, ops.Map) and op.function == "div"):
+            return
+        a, b = (self.lower(arg) for arg in self.graph.args[p])
+        if len(self.graph.ops) > MAX_NODES or a.cost() > MAX_COST or b.cost() > MAX_COST:
+            return
+        top = self.arithmetic.group(a)
+        if len(top) != 1:
+            return
+        (((factors, bound), value),) = top.terms.items()
+        if bound or value != 1 or len(factors) != 1 or factors[0][0].kind == "number":
+            return
+        base, indices, power = factors[0]
+        if power != 1 or len(set(indices)) != len(self.graph.shapes[p]):
+            return
+        names = {index: f"@{at}" for at, index in enumerate(indices)}
+        whole = terms.multiply(self.leaf(p), self.arithmetic.group(b))
+        self.relations[base] = terms.reindex(whole, names)
 
     def show(self, node: int) -> Poly:
         """The formula of a node over `#0`, `#1`, ..., the node itself never being a word."""
@@ -48,7 +83,7 @@ class Display(Lowering):
         inside = self.leaves
         self.leaves = inside - {node}
         try:
-            return self._improved(super()._one(node))
+            return self._improved(super()._one(node), node)
         finally:
             self.leaves = inside
 
@@ -57,7 +92,7 @@ class Display(Lowering):
         if at in self.leaves:
             return poly
         try:
-            poly = self._improved(poly)
+            poly = self._improved(poly, at)
         except TooLarge:
             return self.leaf(at)
         if poly.cost() > MAX_COST and len(self.graph.args[at]) > 0:
@@ -65,52 +100,64 @@ class Display(Lowering):
             return self.leaf(at)
         return poly
 
-    def _improved(self, poly: Poly) -> Poly:
-        """The polynomial with brackets multiplied out where that makes it shorter, then factored."""
-        poly = self.arithmetic.reduce(self._related(poly))
+    def _improved(self, poly: Poly, at: int) -> Poly:
+        """The shortest of: as it is, brackets multiplied out, numerators written as quotients."""
+        poly = self._expanded(self.arithmetic.reduce(poly))
+        if self.graph.phases[at] == 0:
+            return poly  # the program's own nodes are shown as they were written
+        related = self._related(poly)
+        if related is not None and related.cost() <= poly.cost():
+            poly = related
+        flat = self._flat(poly)
+        if flat is not None and flat.cost() < poly.cost():
+            poly = flat
+        return self._factored(poly)
+
+    def _expanded(self, poly: Poly) -> Poly:
+        """The polynomial with each bracket multiplied out where that makes it shorter."""
         tried: set[tuple[Base, int]] = set()
         while True:
             bracket = next((b for b in _brackets(poly) if (b, poly.cost()) not in tried), None)
             if bracket is None:
-                return self._factored(poly)
+                return poly
             tried.add((bracket, poly.cost()))
             if len(poly) * len(bracket.inner) > MAX_TERMS:
                 continue
-            candidate = self.arithmetic.reduce(self._related(expand(poly, bracket)))
+            candidate = self.arithmetic.reduce(expand(poly, bracket))
             if candidate.cost() < poly.cost() or _is_alone(poly, bracket):
                 poly = candidate
 
+    def _flat(self, poly: Poly) -> Poly | None:
+        """The polynomial with everything multiplied out, quotients' numerators included."""
+        for _ in range(MAX_DEPTH):
+            bracket = next(iter(_brackets(poly)), None)
+            if bracket is None:
+                break
+            if len(poly) * len(bracket.inner) > MAX_EXPANDED:
+                return None
+            poly = self.arithmetic.reduce(expand(poly, bracket))
+        related = self._related(poly)
+        return related if related is not None and related.cost() < poly.cost() else poly
+
+    def _related(self, poly: Poly) -> Poly | None:
+        """The polynomial with a written as p b, for the named quotients p = a / b."""
+        if not self.relations:
+            return None
+        result = poly
+        for base, whole in self.relations.items():
+            if any(f[0] is base and f[2] >= 1 for key in result.terms for f in key[0]):
+                result = self.arithmetic.reduce(substitute(result, base, whole))
+        return None if result is poly else self._expanded(result)
+
     def _factored(self, poly: Poly) -> Poly:
         """Factors that every term has, in front of a bracket with the rest."""
-        if len(poly) < 2:
-            return poly
+        if len(poly) < 2 or any(f[0].kind == "delta" for key in poly.terms for f in key[0]):
+            return poly  # diag(p) - p pᵀ is what people know, not (I - p 1ᵀ) diag(p)
         common = common_factors(poly)
         if not common:
             return poly
         rest = self.arithmetic.algebra.bracket(self.arithmetic.over(poly, common))
         return terms.multiply(terms.monomial(*common), rest)
-
-    def _related(self, poly: Poly) -> Poly:
-        """e written as p * sum(e), for the exponentials of a softmax p."""
-        if not self.relations:
-            return poly
-        result: list[Raw] = []
-        for (factors, bound), value in poly.terms.items():
-            changed: list[Factor] = []
-            for base, indices, power in factors:
-                relation = self.relations.get(base.data) if base.kind == "leaf" else None
-                if relation is None or power <= 0:
-                    changed.append((base, indices, power))
-                    continue
-                p, total, kept = relation
-                changed.append((self._atom(p), indices, power))
-                changed.append((self._atom(total), tuple(indices[axis] for axis in kept), power))
-            result.append((value, changed, bound))
-        return terms.collect(result)
-
-    def _atom(self, node: int) -> Base:
-        ((base, _, _),) = next(iter(self.leaf(node).terms))[0]
-        return base
 
 
 def named_nodes(graph: Graph) -> dict[int, str]:
@@ -141,18 +188,49 @@ def viewed(graph: Graph, at: int) -> int:
         at = graph.args[at][0]
 
 
-def softmax_relations(graph: Graph) -> Relations:
-    """For p = e / total with e = exp(...) and total = sum(e): e to (p, total, total's axes)."""
-    found: Relations = {}
+def proved_row_sums(graph: Graph, point: Mapping[str, Any]) -> dict[int, RowSum]:
+    """Named nodes whose rows sum to 0 or to 1, as softmax' and centred values do; each one proved.
+
+    The numbers at one point choose the candidates, the normal form decides.
+    """
+    found = declared_row_sums(graph)
+    if len(graph) > MAX_NODES:
+        return found
+    arrays = evaluate(graph, point).arrays
+    for at, name in named_nodes(graph).items():
+        array = np.asarray(arrays[at])
+        if at in found or array.ndim == 0 or array.shape[-1] < 2 or not np.all(np.isfinite(array)):
+            continue
+        totals, scale = array.sum(axis=-1), np.abs(array).sum(axis=-1)
+        for value in (0, 1):
+            if np.all(np.abs(totals - value) <= ROUNDING * scale) and _sums_to(graph, at, value):
+                found[at] = RowSum(value, f"Σ {name} = {value} (by its definition)")
+    return found
+
+
+def _sums_to(graph: Graph, at: int, value: int) -> bool:
+    """Whether a node's sum along its last axis is proved to be `value`, for every size."""
+    arithmetic = Arithmetic(Algebra(), deep=True, row_sums=declared_row_sums(graph))
+    last = len(graph.shapes[at]) - 1
+    try:
+        poly = Lowering(graph, arithmetic).lower(at)
+        total = terms.sum_over(poly, [(f"#{last}", graph.shapes[at][last])])
+        return arithmetic.is_zero(terms.add(total, terms.constant(-value)))
+    except TooLarge:
+        return False
+
+
+def softmax_parts(graph: Graph) -> set[int]:
+    """The exponentials, sums and results of p = e / total, e = exp(...), total = sum(e)."""
+    found: set[int] = set()
     for p, op in enumerate(graph.ops):
         if not (isinstance(op, ops.Map) and op.function == "div"):
             continue
         e, total = graph.args[p][0], viewed(graph, graph.args[p][1])
-        over, above = graph.ops[total], graph.ops[e]
-        if not (isinstance(above, ops.Map) and above.function == "exp"):
-            continue
-        if isinstance(over, ops.Contract) and graph.args[total] == (e,):
-            found[e] = (p, total, tuple(over.inputs[0].index(letter) for letter in over.output))
+        above = graph.ops[e]
+        if isinstance(above, ops.Map) and above.function == "exp":
+            if isinstance(graph.ops[total], ops.Contract) and graph.args[total] == (e,):
+                found |= {p, e, total}
     return found
 
 
@@ -191,19 +269,38 @@ def common_factors(poly: Poly) -> list[Factor]:
 
 def expand(poly: Poly, bracket: Base) -> Poly:
     """The polynomial with one bracket multiplied out wherever it is a factor."""
+    return substitute(poly, bracket, bracket.inner)
+
+
+def substitute(poly: Poly, base: Base, inner: Poly) -> Poly:
+    """The polynomial with `inner`, over @0, @1, ..., in place of an atom's first power."""
     result: list[Raw] = []
     for (factors, bound), value in poly.terms.items():
-        at = next((i for i, f in enumerate(factors) if f[0] is bracket and f[2] == 1), None)
+        at = next((i for i, f in enumerate(factors) if f[0] is base and f[2] >= 1), None)
         if at is None:
             result.append((value, factors, bound))
             continue
-        rest = factors[:at] + factors[at + 1 :]
-        names = {f"@{i}": index for i, index in enumerate(factors[at][1])}
-        for (inner, more), c in bracket.inner.terms.items():
-            fresh = {name: f"~{len(bound) + i}'" for i, (name, _) in enumerate(more)}
-            renamed = terms.rename(inner, {**names, **fresh})
-            wider = (*bound, *((fresh[name], dim) for name, dim in more))
+        _, indices, power = factors[at]
+        left = ((base, indices, power - 1),) if power > 1 else ()
+        rest = factors[:at] + factors[at + 1 :] + left
+        names = {f"@{i}": index for i, index in enumerate(indices)}
+        for (more, within), c in inner.terms.items():
+            fresh = {name: f"~{len(bound) + i}'" for i, (name, _) in enumerate(within)}
+            renamed = terms.rename(more, {**names, **fresh})
+            wider = (*bound, *((fresh[name], dim) for name, dim in within))
             result.append((value * c, (*rest, *renamed), wider))
     return terms.collect(result)
 
 
+def leaves_in(poly: Poly) -> set[int]:
+    """The nodes that occur in a polynomial, inside functions and brackets too."""
+    found: set[int] = set()
+    stack = [poly]
+    while stack:
+        for factors, _ in stack.pop().terms:
+            for base, _, _ in factors:
+                if base.kind == "leaf":
+                    found.add(base.data)
+                elif base.kind in ("apply", "bracket"):
+                    stack.append(base.inner)
+    return found

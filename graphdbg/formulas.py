@@ -18,17 +18,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import lazy, matrices, ops, sizes, typeset
-from .display import Display
+from .display import Display, leaves_in, proved_row_sums
 from .errors import DifferentiationError, GraphError
 from .evaluator import bind
 from .gradients import grad, output_id
-from .graph import NONE, Builder, Graph, Pass
+from .graph import NONE, Builder, Contribution, Graph, Pass
 from .jacobians import hessian_graph, jacobian_graph
 from .leaves import Names
 from .lowering import axes
 from .rebuild import rebuild
 from .sizes import Shape, to_text
-from .stamps import Derivative, Stamp, Stamper
+from .sampling import sample
+from .stamps import Derivative, Stamp, stamp
 from .terms import Poly, TooLarge
 from .trees import Tree
 
@@ -37,6 +38,24 @@ if TYPE_CHECKING:
 
 FORMS = ("chain", "locals", "matrix", "closed", "entries")
 MAX_ENTRIES = 400  # of an explicit matrix: more no longer fit any page
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One contribution to a gradient: upstream of the consumer times its local derivative.
+
+    `chain` is by name, `locals` with the derivatives put in, `closed` the product's own formula;
+    `contribution` is the id of the node that holds it.
+    """
+
+    consumer: str
+    operand: str
+    upstream: str
+    local: str
+    chain: str
+    locals: str
+    closed: str
+    contribution: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +78,7 @@ class Formula:
     stamp: Stamp
     assumptions: tuple[str, ...] = ()
     parts: Mapping[int, Poly] = field(default_factory=dict)
+    links: tuple[Link, ...] = ()
 
     @property
     def free(self) -> tuple[str, ...]:
@@ -121,8 +141,8 @@ class Formula:
         if form == "entries":
             return str(self.entries())
         if form in ("chain", "locals"):
-            links = links_of(self.graph, self.node)
-            return " + ".join(getattr(link, form) for link in links) or self.form("matrix")
+            found = " + ".join(getattr(link, form) for link in self.links)
+            return found or self.form("matrix")
         raise GraphError(f"no form '{form}': the forms are {', '.join(FORMS)}")
 
     def latex(self) -> str:
@@ -178,22 +198,86 @@ class Formula:
         return f"$\\displaystyle {self.latex()}$"
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One contribution to a gradient: upstream of the consumer times its local derivative.
+class Formulary:
+    """The formulas of one graph; what they share (names, random points, facts) is made once.
 
-    `chain` is by name, `locals` with the derivatives put in, `closed` the product's own formula;
-    `contribution` is the id of the node that holds it.
+    >>> import graphdbg as gd
+    >>> book = Formulary(gd.grad(gd.parse("f=(x+y)z")))
+    >>> print(book.formula("f.d_x").form("chain"))
+    ∂f/∂q · ∂q/∂x
     """
 
-    consumer: str
-    operand: str
-    upstream: str
-    local: str
-    chain: str
-    locals: str
-    closed: str
-    contribution: int
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.display = Display(graph, row_sums=proved_row_sums(graph, sample(graph, seed=0)))
+        display, names = self.display, graph.names
+        self.names = Names(
+            lambda at: display.words.get(at, names[at]),
+            lambda at: graph.shapes[at],
+            lambda at: graph.ops[at],
+            lambda at: graph.args[at],
+        )
+
+    def formula(self, name: str) -> Formula:
+        """The checked `Formula` of a node: a gradient's derivative, or a forward closed form."""
+        graph, node = self.graph, self.graph.id(name)
+        for backward in graph.passes:
+            of = graph.names[backward.of]
+            for y in backward.upstream:
+                if name == f"{of}.d_{graph.names[y]}":
+                    wrt = graph.names[y]
+                    derivative = Derivative(name, of, wrt)
+                    return self.make(node, f"∂{of}/∂{wrt}", derivative, self.links(backward, y))
+        return self.make(node, graph.names[node], None)
+
+    def make(
+        self, node: int, title: str, derivative: Derivative | None, links: tuple[Link, ...] = ()
+    ) -> Formula:
+        """The checked formula of a node; UncheckedFormulaError where the numbers contradict it."""
+        graph, display = self.graph, self.display
+        display.arithmetic.assumptions.clear()
+        poly = display.show(node)
+        shape = graph.shapes[node]
+        rows = len(graph.shapes[graph.id(derivative.of)]) if derivative else 1
+        b = Builder.of(graph)
+        rebuilt = rebuild(b, poly, axes(len(shape)), shape)
+        stamp_of = stamp(b.build([*graph.output_ids, rebuilt]), node, rebuilt, derivative)
+        return Formula(
+            graph, node, title, poly, shape, rows, self.names, stamp_of,
+            tuple(display.arithmetic.assumptions), self._parts(poly), links,
+        )  # fmt: skip
+
+    def _parts(self, poly: Poly) -> dict[int, Poly]:
+        """The definitions that the formula refers to, and those that they refer to."""
+        found: dict[int, Poly] = {}
+        stack = [poly]
+        while stack:
+            for node in leaves_in(stack.pop()):
+                if node in self.display.definitions and node not in found:
+                    found[node] = self.display.definitions[node]
+                    stack.append(found[node])
+        return found
+
+    def text(self, at: int) -> str:
+        """The formula of a node as text, unstamped: a part of a formula that is stamped whole."""
+        shape = self.graph.shapes[at]
+        poly = self.display.show(at)
+        return typeset.text(matrices.from_poly(poly, axes(len(shape)), shape, self.names))
+
+    def links(self, backward: Pass, y: int) -> tuple[Link, ...]:
+        """The contributions to the gradient by forward node `y`, in the order they were added."""
+        return tuple(self._link(backward, part, y) for part in backward.contributions.get(y, ()))
+
+    def _link(self, backward: Pass, part: Contribution, y: int) -> Link:
+        names, of = self.graph.names, self.graph.names[backward.of]
+        consumer, operand = names[part.consumer], names[y]
+        up = self.text(backward.upstream[part.consumer])
+        here = self.text(part.local) if part.local != NONE else f"∂{consumer}/∂{operand}"
+        return Link(
+            consumer, operand, up, here,
+            f"∂{of}/∂{consumer} · ∂{consumer}/∂{operand}",
+            f"{_grouped(up)} · {_grouped(here)}", self.text(part.node), part.node,
+        )  # fmt: skip
 
 
 def formula(graph: Graph, name: str) -> Formula:
@@ -203,44 +287,7 @@ def formula(graph: Graph, name: str) -> Formula:
     >>> print(formula(gd.grad(gd.parse("f=(x+y)z")), "f.d_x").text())
     z
     """
-    node = graph.id(name)
-    backward = next((p for p in graph.passes if name in _gradient_names(graph, p)), None)
-    if backward is None:
-        return make(graph, node, graph.names[node], None)
-    wrt = _gradient_names(graph, backward)[name]
-    of = graph.names[backward.of]
-    return make(graph, node, f"∂{of}/∂{wrt}", Derivative(name, of, wrt))
-
-
-def _gradient_names(graph: Graph, backward: Pass) -> dict[str, str]:
-    of = graph.names[backward.of]
-    return {f"{of}.d_{graph.names[y]}": graph.names[y] for y in backward.upstream}
-
-
-def make(graph: Graph, node: int, title: str, derivative: Derivative | None) -> Formula:
-    """The checked formula of a node; UncheckedFormulaError where the numbers contradict it."""
-    display = Display(graph)
-    poly = display.show(node)
-    shape = graph.shapes[node]
-    rows = len(graph.shapes[graph.id(derivative.of)]) if derivative else 1
-    b = Builder.of(graph)
-    rebuilt = rebuild(b, poly, axes(len(shape)), shape)
-    stamped = b.build([*graph.output_ids, rebuilt])
-    stamp = Stamper(graph).stamp(stamped, node, rebuilt, derivative)
-    return Formula(
-        graph, node, title, poly, shape, rows, names_for(graph, display), stamp,
-        tuple(display.arithmetic.assumptions), dict(display.definitions),
-    )  # fmt: skip
-
-
-def names_for(graph: Graph, display: Display) -> Names:
-    """What a display's leaves are called."""
-    return Names(
-        lambda at: display.words.get(at, graph.names[at]),
-        lambda at: graph.shapes[at],
-        lambda at: graph.ops[at],
-        lambda at: graph.args[at],
-    )
+    return Formulary(graph).formula(name)
 
 
 def local(graph: Graph, name: str) -> dict[str, Formula]:
@@ -305,7 +352,7 @@ def jacobian(graph: Graph, of: str | None = None, wrt: str | None = None) -> For
     built = jacobian_graph(graph, target, source)
     node = built.output_ids[-1]
     derivative = Derivative(built.names[node], target, source)
-    return make(built, node, f"∂{target}/∂{source}", derivative)
+    return Formulary(built).make(node, f"∂{target}/∂{source}", derivative)
 
 
 def _only(graph: Graph, wrt: str | None) -> str:
@@ -333,44 +380,12 @@ def hessian(
     target = graph.names[output_id(graph, of)]
     names = [_only(graph, None)] if wrt is None else [wrt] if isinstance(wrt, str) else list(wrt)
     built = hessian_graph(graph, target, names)
-    node = built.output_ids[-1]
+    book, node = Formulary(built), built.output_ids[-1]
     if len(names) > 1:
-        return make(built, node, f"∂²{target}/∂({', '.join(names)})²", None)
+        return book.make(node, f"∂²{target}/∂({', '.join(names)})²", None)
     first = f"{target}.d_{names[0]}"
-    return make(built, node, f"∂²{target}/∂{names[0]}²", Derivative(built.names[node], first, names[0]))
-
-
-def links_of(graph: Graph, node: int) -> list[Link]:
-    """The contributions that were added up for a gradient node; none for other nodes."""
-    for backward in graph.passes:
-        for y, g in backward.upstream.items():
-            if g == node and backward.contributions.get(y):
-                return links(graph, backward, y)
-    return []
-
-
-def links(graph: Graph, backward: Pass, y: int) -> list[Link]:
-    """The contributions to the gradient by forward node `y`, in the order they were added."""
-    display = Display(graph)
-    names, of = graph.names, graph.names[backward.of]
-    words = names_for(graph, display)
-
-    def text(at: int, *, product: bool = False) -> str:
-        shape = graph.shapes[at]
-        tree = matrices.from_poly(display.show(at), axes(len(shape)), shape, words)
-        return typeset.text(tree)
-
-    found = []
-    for part in backward.contributions.get(y, ()):
-        consumer = names[part.consumer]
-        up = text(backward.upstream[part.consumer])
-        here = text(part.local) if part.local != NONE else f"∂{consumer}/∂{names[y]}"
-        found.append(Link(
-            consumer, names[y], up, here,
-            f"∂{of}/∂{consumer} · ∂{consumer}/∂{names[y]}",
-            f"{_grouped(up)} · {_grouped(here)}", text(part.node), part.node,
-        ))  # fmt: skip
-    return found
+    derivative = Derivative(built.names[node], first, names[0])
+    return book.make(node, f"∂²{target}/∂{names[0]}²", derivative)
 
 
 def _grouped(text: str) -> str:

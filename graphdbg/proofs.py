@@ -27,7 +27,7 @@ from .gradients import grad
 from .graph import Builder, Graph
 from .jacobians import hessian_graph, jacobian_graph
 from .lowering import Lowering
-from .normal import Arithmetic
+from .normal import Arithmetic, RowSum
 from .parser import expression
 from .sampling import sample, sizes_for
 from .sizes import to_text
@@ -245,7 +245,7 @@ def find_proof(
 
 
 def _by_index_notation(graph: Graph, left: int, right: int) -> tuple[str, ...] | None:
-    arithmetic = Arithmetic(Algebra(), deep=True, simplex=simplex(graph))
+    arithmetic = Arithmetic(Algebra(), deep=True, row_sums=declared_row_sums(graph))
     try:
         low = Lowering(graph, arithmetic)
         equal = _equal(arithmetic, low.lower(left), low.lower(right))
@@ -264,7 +264,7 @@ def _by_entries(graph: Graph, left: int, right: int, seed: int) -> tuple[str, ..
     count = sizes.evaluate(sizes.product(graph.shapes[left]), dims)
     if count > ENTRIES:
         return None
-    arithmetic = Arithmetic(Algebra(), deep=True, simplex={})
+    arithmetic = Arithmetic(Algebra(), deep=True, row_sums=declared_row_sums(graph))
     try:
         low = Entrywise(graph, arithmetic, dims)
         pairs = zip(low.lower(left).flat, low.lower(right).flat, strict=True)
@@ -275,13 +275,13 @@ def _by_entries(graph: Graph, left: int, right: int, seed: int) -> tuple[str, ..
     return tuple(arithmetic.assumptions)
 
 
-def simplex(graph: Graph) -> dict[int, str]:
+def declared_row_sums(graph: Graph) -> dict[int, RowSum]:
     """The inputs whose rows sum to 1 by declaration, with the sentence that says so."""
     found = {}
     for at in graph.input_ids:
         op = graph.ops[at]
         if isinstance(op, ops.Input) and op.domain in ("OneHot", "Probability"):
-            found[at] = f"Σ {op.name} = 1 ({op.name}: {op.domain})"
+            found[at] = RowSum(1, f"Σ {op.name} = 1 ({op.name}: {op.domain})")
     return found
 
 

@@ -49,38 +49,33 @@ class Derivative:
     wrt: str
 
 
-class Stamper:
-    """Stamps formulas of one graph; the random points are drawn and evaluated once.
+def stamp(graph: Graph, node: int, rebuilt: int, derivative: Derivative | None) -> Stamp:
+    """The stamp of a formula, rebuilt as a node of `graph`, that stands for another node there.
 
-    `candidates` are pairs (node, rebuilt formula) by id; `derivatives` says what those that are
-    derivatives are derivatives of.
+    Raises UncheckedFormulaError where it disagrees with that node or with differences.
     """
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-
-    def stamp(
-        self, graph: Graph, node: int, rebuilt: int, derivative: Derivative | None
-    ) -> Stamp:
-        """The stamp; UncheckedFormulaError where the formula disagrees with either.
-
-        `graph` is the graph with the formula's own nodes on its tape.
-        """
-        if derivative is None:
-            witness = Witness(graph, graph.names[node], count=POINTS, seed=SEED)
-            return Stamp(POINTS, _same(witness, node, rebuilt), None)
-        graph, scalar, projected = _projected(graph, derivative, rebuilt)
-        witness = Witness(graph, scalar, count=POINTS, seed=SEED)
+    if derivative is None:
+        witness = Witness(graph, graph.names[node], count=POINTS, seed=SEED)
         digits = _same(witness, node, rebuilt)
-        differences = witness.digits(derivative.wrt, projected)
-        if digits < SAME_DIGITS or differences < DIFFERENCE_DIGITS:
-            raise UncheckedFormulaError(
-                f"the formula for d{derivative.of}/d{derivative.wrt} was withheld: at random "
-                f"points it agrees with the gradient to {digits:.1f} digits and with differences "
-                f"to {differences:.1f}; please report this program",
-                node=derivative.node,
-            )
-        return Stamp(POINTS, digits, differences)
+        if digits < SAME_DIGITS:
+            raise UncheckedFormulaError(_withheld(graph.names[node], digits, None))
+        return Stamp(POINTS, digits, None)
+    graph, scalar, projected = _projected(graph, derivative, rebuilt)
+    witness = Witness(graph, scalar, count=POINTS, seed=SEED)
+    digits = _same(witness, node, rebuilt)
+    differences = witness.digits(derivative.wrt, projected)
+    if digits < SAME_DIGITS or differences < DIFFERENCE_DIGITS:
+        title = f"d{derivative.of}/d{derivative.wrt}"
+        raise UncheckedFormulaError(_withheld(title, digits, differences), node=derivative.node)
+    return Stamp(POINTS, digits, differences)
+
+
+def _withheld(title: str, digits: float, differences: float | None) -> str:
+    text = f"the formula for {title} was withheld: at random points it agrees with the graph to "
+    text += f"{digits:.1f} digits, {SAME_DIGITS:.0f} are needed"
+    if differences is not None:
+        text += f", and with differences to {differences:.1f}, {DIFFERENCE_DIGITS:.0f} are needed"
+    return text + "; please report the program"
 
 
 def _projected(graph: Graph, derivative: Derivative, rebuilt: int) -> tuple[Graph, str, str]:
