@@ -47,6 +47,7 @@ class Display(Lowering):
         chosen = {*self.words, *softmaxes} if leaves is None else set(leaves)
         super().__init__(graph, arithmetic, chosen)
         self.definitions: dict[int, Poly] = {}
+        self.reasons: dict[int, frozenset[str]] = {}
         self.relations: dict[Base, Poly] = {}
         for p in sorted(self.leaves if leaves is None else ()):
             self._relate(p)
@@ -73,31 +74,44 @@ class Display(Lowering):
         self.relations[base] = terms.reindex(whole, names)
 
     def show(self, node: int) -> Poly:
-        """The formula of a node over `#0`, `#1`, ..., the node itself never being a word."""
-        self.polys.pop(node, None)
+        """The formula of a node over `#0`, `#1`, ..., the node itself never being a word.
+
+        `reasons[node]` then holds the assumptions that it rests on.
+        """
         args = self.graph.args[node]
         if not args:
             return self.leaf(node) if type(self.graph.ops[node]) is ops.Input else self._one(node)
         for arg in args:
             self.lower(arg)
+        self.polys.pop(node, None)
         inside = self.leaves
         self.leaves = inside - {node}
         try:
-            return self._improved(super()._one(node), node)
+            return self._written(node)
         finally:
             self.leaves = inside
 
     def _one(self, at: int) -> Poly:
-        poly = super()._one(at)
         if at in self.leaves:
-            return poly
+            self.reasons[at] = frozenset()
+            return self.leaf(at)
         try:
-            poly = self._improved(poly, at)
+            poly = self._written(at)
         except TooLarge:
             return self.leaf(at)
-        if poly.cost() > MAX_COST and len(self.graph.args[at]) > 0:
+        if poly.cost() > MAX_COST and self.graph.args[at]:
             self.definitions[at] = poly
             return self.leaf(at)
+        return poly
+
+    def _written(self, at: int) -> Poly:
+        """The node over its operands' formulas, improved; its reasons are theirs and its own."""
+        assumptions = self.arithmetic.assumptions
+        assumptions.clear()
+        poly = self._improved(super()._one(at), at)
+        self.reasons[at] = frozenset(assumptions).union(
+            *(self.reasons.get(arg, frozenset()) for arg in self.graph.args[at])
+        )
         return poly
 
     def _improved(self, poly: Poly, at: int) -> Poly:
@@ -108,7 +122,7 @@ class Display(Lowering):
         related = self._related(poly)
         if related is not None and related.cost() <= poly.cost():
             poly = related
-        flat = self._flat(poly)
+        flat = self._flat(poly) if _brackets(poly) else None
         if flat is not None and flat.cost() < poly.cost():
             poly = flat
         return self._factored(poly)

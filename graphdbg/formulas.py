@@ -29,7 +29,7 @@ from .lowering import axes
 from .rebuild import rebuild
 from .sizes import Shape, to_text
 from .sampling import sample
-from .stamps import Derivative, Stamp, stamp
+from .stamps import POINTS, SEED, Derivative, Stamp, stamp
 from .terms import Poly, TooLarge
 from .trees import Tree
 
@@ -78,7 +78,8 @@ class Formula:
     stamp: Stamp
     assumptions: tuple[str, ...] = ()
     parts: Mapping[int, Poly] = field(default_factory=dict)
-    links: tuple[Link, ...] = ()
+    book: Formulary | None = None
+    wrt: int | None = None
 
     @property
     def free(self) -> tuple[str, ...]:
@@ -90,6 +91,13 @@ class Formula:
         """The formula in matrix notation, or in index notation where there is none."""
         rows = self.rows if len(self.shape) > 2 else None
         return matrices.from_poly(self.poly, self.free, self.shape, self.names, rows=rows)
+
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        """The contributions that were added up for a gradient; none for anything else."""
+        if self.book is None or self.wrt is None:
+            return ()
+        return self.book.links_to(self.title, self.wrt)
 
     @property
     def notation(self) -> str:
@@ -209,7 +217,8 @@ class Formulary:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.display = Display(graph, row_sums=proved_row_sums(graph, sample(graph, seed=0)))
+        self.points = [sample(graph, SEED + at) for at in range(POINTS)]
+        self.display = Display(graph, row_sums=proved_row_sums(graph, self.points[0]))
         display, names = self.display, graph.names
         self.names = Names(
             lambda at: display.words.get(at, names[at]),
@@ -227,24 +236,24 @@ class Formulary:
                 if name == f"{of}.d_{graph.names[y]}":
                     wrt = graph.names[y]
                     derivative = Derivative(name, of, wrt)
-                    return self.make(node, f"∂{of}/∂{wrt}", derivative, self.links(backward, y))
+                    return self.make(node, f"∂{of}/∂{wrt}", derivative, y)
         return self.make(node, graph.names[node], None)
 
     def make(
-        self, node: int, title: str, derivative: Derivative | None, links: tuple[Link, ...] = ()
+        self, node: int, title: str, derivative: Derivative | None, wrt: int | None = None
     ) -> Formula:
         """The checked formula of a node; UncheckedFormulaError where the numbers contradict it."""
         graph, display = self.graph, self.display
-        display.arithmetic.assumptions.clear()
         poly = display.show(node)
         shape = graph.shapes[node]
         rows = len(graph.shapes[graph.id(derivative.of)]) if derivative else 1
         b = Builder.of(graph)
         rebuilt = rebuild(b, poly, axes(len(shape)), shape)
-        stamp_of = stamp(b.build([*graph.output_ids, rebuilt]), node, rebuilt, derivative)
+        stamped = b.build([*graph.output_ids, rebuilt])
         return Formula(
-            graph, node, title, poly, shape, rows, self.names, stamp_of,
-            tuple(display.arithmetic.assumptions), self._parts(poly), links,
+            graph, node, title, poly, shape, rows, self.names,
+            stamp(stamped, node, rebuilt, derivative, self.points),
+            tuple(sorted(display.reasons.get(node, ()))), self._parts(poly), self, wrt,
         )  # fmt: skip
 
     def _parts(self, poly: Poly) -> dict[int, Poly]:
@@ -267,6 +276,13 @@ class Formulary:
     def links(self, backward: Pass, y: int) -> tuple[Link, ...]:
         """The contributions to the gradient by forward node `y`, in the order they were added."""
         return tuple(self._link(backward, part, y) for part in backward.contributions.get(y, ()))
+
+    def links_to(self, title: str, y: int) -> tuple[Link, ...]:
+        """The contributions to the gradient of this title by forward node `y`."""
+        for backward in self.graph.passes:
+            if title == f"∂{self.graph.names[backward.of]}/∂{self.graph.names[y]}":
+                return self.links(backward, y)
+        return ()
 
     def _link(self, backward: Pass, part: Contribution, y: int) -> Link:
         names, of = self.graph.names, self.graph.names[backward.of]

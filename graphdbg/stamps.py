@@ -6,13 +6,17 @@ of agreement) and, in a random direction, with differences of the thing itself.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .differences import Witness
 from .errors import UncheckedFormulaError
+from .evaluator import bind_dims
 from .graph import LETTERS, Builder, Graph
+from .sizes import evaluate
 
 POINTS = 3
 SEED = 20_241  # any number: the same formula is stamped at the same points every time
@@ -49,25 +53,28 @@ class Derivative:
     wrt: str
 
 
-def stamp(graph: Graph, node: int, rebuilt: int, derivative: Derivative | None) -> Stamp:
+def stamp(
+    graph: Graph, node: int, rebuilt: int, derivative: Derivative | None,
+    points: Sequence[Mapping[str, ArrayLike]],
+) -> Stamp:  # fmt: skip
     """The stamp of a formula, rebuilt as a node of `graph`, that stands for another node there.
 
-    Raises UncheckedFormulaError where it disagrees with that node or with differences.
+    `points` are random points of the graph's inputs. Raises UncheckedFormulaError where it disagrees with that node or with differences.
     """
     if derivative is None:
-        witness = Witness(graph, graph.names[node], count=POINTS, seed=SEED)
+        witness = Witness(graph, graph.names[node], points)
         digits = _same(witness, node, rebuilt)
         if digits < SAME_DIGITS:
             raise UncheckedFormulaError(_withheld(graph.names[node], digits, None))
-        return Stamp(POINTS, digits, None)
+        return Stamp(len(points), digits, None)
     graph, scalar, projected = _projected(graph, derivative, rebuilt)
-    witness = Witness(graph, scalar, count=POINTS, seed=SEED)
+    witness = Witness(graph, scalar, _with_direction(graph, points))
     digits = _same(witness, node, rebuilt)
     differences = witness.digits(derivative.wrt, projected)
     if digits < SAME_DIGITS or differences < DIFFERENCE_DIGITS:
         title = f"d{derivative.of}/d{derivative.wrt}"
         raise UncheckedFormulaError(_withheld(title, digits, differences), node=derivative.node)
-    return Stamp(POINTS, digits, differences)
+    return Stamp(len(points), digits, differences)
 
 
 def _withheld(title: str, digits: float, differences: float | None) -> str:
@@ -76,6 +83,23 @@ def _withheld(title: str, digits: float, differences: float | None) -> str:
     if differences is not None:
         text += f", and with differences to {differences:.1f}, {DIFFERENCE_DIGITS:.0f} are needed"
     return text + "; please report the program"
+
+
+def _with_direction(
+    graph: Graph, points: Sequence[Mapping[str, ArrayLike]]
+) -> Sequence[Mapping[str, ArrayLike]]:
+    """The points, with a random direction where the graph asks for one."""
+    if DIRECTION not in graph.inputs:
+        return points
+    inputs = {name: graph.shapes[graph.id(name)] for name in points[0]}
+    shape = graph.shapes[graph.id(DIRECTION)]
+    rng = np.random.default_rng(SEED)
+    found = []
+    for point in points:
+        dims = bind_dims(inputs, {name: np.shape(value) for name, value in point.items()})
+        drawn = rng.normal(size=[evaluate(dim, dims) for dim in shape])
+        found.append({**point, DIRECTION: drawn})
+    return found
 
 
 def _projected(graph: Graph, derivative: Derivative, rebuilt: int) -> tuple[Graph, str, str]:
