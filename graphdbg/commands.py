@@ -121,7 +121,8 @@ def show_gradients(args: Namespace) -> int:
     backward = grad(graph, of=_scalar(graph, args.of), wrt=names)
     of = backward.names[backward.passes[-1].of]
     wrt = [backward.names[at] for at in backward.passes[-1].wrt]
-    return _show_formulas(args, [formulas.formula(backward, f"{of}.d_{x}") for x in wrt])
+    book = formulas.Formulary(backward)
+    return _show_formulas(args, [book.formula(f"{of}.d_{x}") for x in wrt])
 
 
 def show_jacobian(args: Namespace) -> int:
@@ -154,6 +155,20 @@ def _show_formulas(args: Namespace, found: list[Formula]) -> int:
     for each in found:
         sys.stdout.write(equations.write(each, args.form, args.format) + "\n")
     return OK
+
+
+def show_check(args: Namespace) -> int:
+    """The check by itself."""
+    loaded = _load(args)
+    of = _scalar(loaded.graph, args.of)
+    graph = grad(loaded.graph, of=of, wrt=_wrt(loaded.graph, args.wrt))
+    found = check(graph, loaded.point)
+    if args.json:
+        inputs = schema.inputs(evaluate(graph, loaded.point), loaded.drawn)
+        _print_json("check", seed=loaded.seed, inputs=inputs, check=found.to_dict())
+    else:
+        _show(page.check(found, loaded.drawn, loaded.seed))
+    return OK if found.ok else FAILED
 
 
 def prove(args: Namespace) -> int:
@@ -196,5 +211,6 @@ RUN: dict[str, Callable[[Namespace], int]] = {
     "grad": show_gradients,
     "jacobian": show_jacobian,
     "hessian": show_hessian,
+    "check": show_check,
     "prove": prove,
 }

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from . import matrices, ops, typeset
-from .display import Display
+from .display import Display, proved_row_sums
 from .errors import ValueGivenError
 from .evaluator import RULES, Trace, evaluate
-from .formulas import names_for
 from .graph import NONE, Builder, Graph, Pass
+from .leaves import Names
 from .lowering import axes
 from .rebuild import rebuild
 from .sampling import sample
@@ -40,11 +40,15 @@ class Explanations:
         self._texts: dict[tuple[int, str], str | None] = {}
 
     def closed(self, node: int) -> str | None:
-        """The node over the inputs where that is short, else over the named nodes."""
-        over_inputs = self._text(node, "inputs")
+        """A scalar graph's node over the inputs where that is short; else over the named nodes."""
+        over_inputs = self._text(node, "inputs") if self._all_scalar else None
         if over_inputs is not None and len(over_inputs) <= LONGEST_CLOSED:
             return over_inputs
         return self._text(node, "names") or over_inputs
+
+    @cached_property
+    def _all_scalar(self) -> bool:
+        return not any(self.graph.shapes)
 
     def local(self, consumer: int, slot: int) -> str | None:
         """The derivative of an elementwise `consumer` in operand `slot`, over its operands."""
@@ -59,10 +63,11 @@ class Explanations:
     @cached_property
     def _displays(self) -> dict[str, Display]:
         graph = self.graph
+        sums = proved_row_sums(graph, {name: self.trace[name] for name in graph.inputs})
         forward = [at for at in range(len(graph)) if not graph.phases[at] and graph.args[at]]
         return {
             "inputs": Display(graph, graph.input_ids),
-            "names": Display(graph),
+            "names": Display(graph, row_sums=sums),
             "operands": Display(graph, [*graph.input_ids, *forward]),
         }
 
@@ -87,9 +92,18 @@ class Explanations:
         if len(display.definitions) > before or not self._is_right(node, poly):
             return None
         shape = self.graph.shapes[node]
-        names = names_for(self.graph, display)
+        names = self._names(display)
         text = typeset.text(matrices.from_poly(poly, axes(len(shape)), shape, names))
         return text if len(text) <= LONGEST else None
+
+    def _names(self, display: Display) -> Names:
+        graph = self.graph
+        return Names(
+            lambda at: display.words.get(at, graph.names[at]),
+            lambda at: graph.shapes[at],
+            lambda at: graph.ops[at],
+            lambda at: graph.args[at],
+        )
 
     # ---------------------------------------------------------------- is it right
 

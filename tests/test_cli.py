@@ -135,7 +135,7 @@ BAD = (
     (["f=x", "x"], "found 'x' where a value was expected"),
     (["f=x", "x=@nowhere.npy"], "cannot read 'nowhere.npy' for 'x': No such file"),
     (["x: Real[n]; f=sum(x)", "n=2.5"], "'n' is a dimension: give it a whole number"),
-    (["x: Real[3]; f=sum(x)", "x=[1,2]"], "input 'x' needs shape (3,), found (2,)"),
+    (["x: Real[3]; f=sum(x)", "x=[1,2]"], "'x' is declared with shape (3,), but the shape given for it is (2,)"),
     (["f=x", "--shape", "x=?"], "found --shape 'x=?'"),
     (["nowhere.gd"], "cannot read 'nowhere.gd': No such file"),
     ([str(ROOT)], "Is a directory"),

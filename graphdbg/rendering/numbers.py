@@ -41,8 +41,11 @@ def array(value: Array, room: int = 80) -> str:
         return summary(value)
     if value.ndim == 2 and len(value) > MOST_ROWS:
         return summary(value)
-    text = _row(value) if value.ndim == 1 else _brackets(value)
-    return text if len(text.split("\n")[0]) <= room else summary(value)
+    for digits in (4, 3, 2):
+        text = _row(value, digits) if value.ndim == 1 else _brackets(value, min(digits, 3))
+        if len(text.split("\n")[0]) <= room:
+            return text
+    return summary(value)
 
 
 def brief(value: Array) -> str:
@@ -70,12 +73,12 @@ def summary(value: Array) -> str:
     return ", ".join(parts)
 
 
-def _row(value: Array) -> str:
-    return f"[{', '.join(number(each, digits=4) for each in value)}]"
+def _row(value: Array, digits: int) -> str:
+    return f"[{', '.join(number(each, digits) for each in value)}]"
 
 
-def _brackets(value: Array) -> str:
-    rows = [[number(each, digits=3) for each in row] for row in value]
+def _brackets(value: Array, digits: int) -> str:
+    rows = [[number(each, digits) for each in row] for row in value]
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows]
     if len(lines) == 1:

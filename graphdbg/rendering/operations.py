@@ -34,8 +34,17 @@ def operation(graph: Graph, at: int) -> str:
     >>> operation(g, g.id("f"))
     'q·z'
     """
-    op, args = graph.ops[at], [graph.names[arg] for arg in graph.args[at]]
-    return write(op, args, [graph.shapes[arg] for arg in graph.args[at]])
+    args = [_operand(graph, arg) for arg in graph.args[at]]
+    return write(graph.ops[at], args, [graph.shapes[arg] for arg in graph.args[at]])
+
+
+def _operand(graph: Graph, at: int) -> str:
+    """What an operand is called; a constant is its number."""
+    op = graph.ops[at]
+    if not isinstance(op, ops.Const):
+        return graph.names[at]
+    text = f"{op.value:g}" if isinstance(op.value, float) else str(op.value)
+    return f"({text})" if text.startswith("-") or " " in text else text
 
 
 def write(op: ops.Op, args: Sequence[str], shapes: Sequence[Shape]) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from ..evaluator import Trace
+from ..proofs import Verdict
+from ..verdicts import Report
 from . import report, text
 from .report import Texts
 
@@ -30,7 +33,7 @@ class Run:
     given: Given
     trace: Trace
     texts: Texts
-    verdict: Any
+    verdict: Report
     everything: bool = False
 
 
@@ -43,12 +46,13 @@ def run(found: Run, width: int) -> list[RenderableType]:
     most = None if found.everything else MOST_ROWS
     steps, count = report.step_rows(trace, backward, found.texts, depth, most)
     note = _left_out(len(steps), count, "steps")
+    gradients = report.gradient_rows(trace, backward, found.texts)
     return [
         *forward(found.given, trace, found.everything, width),
         text.title("Backward pass", _join(f"∂{of}/∂…, from {of} to the inputs", note)),
         text.backward_table(steps, width),
         text.title("Gradients"),
-        text.gradients_table(report.gradient_rows(trace, backward, found.texts), width),
+        text.gradients_table(gradients, {row.wrt: row for row in found.verdict.rows}, width),
         verdict(found.verdict),
     ]
 
@@ -71,13 +75,37 @@ def forward(given: Given, trace: Trace, everything: bool, width: int) -> list[Re
     return parts
 
 
-def verdict(found: Any) -> Text:
-    """The check's own report, marked as passed or failed."""
+def verdict(found: Report) -> Text:
+    """One line on the check, and what is wrong or peculiar below it."""
     style = "bold green" if found.ok else "bold red"
-    return Text.assemble("\n", ("✓ " if found.ok else "✗ ", style), str(found))
+    count = len(found.rows)
+    worst = max((row.error for row in found.rows), default=0.0)
+    gradients = f"{count} gradient{'s' * (count != 1)}"
+    said = f"{gradients} checked against differences"
+    if found.ok:
+        said += ": equal, worst relative error " + (f"{worst:.0e}" if worst else "0")
+    else:
+        wrong = sum(not row.ok for row in found.rows)
+        said += f": {wrong} of them FAILED" if wrong else ": FAILED"
+    lines = ["\n" + line for line in details(found)]
+    return Text.assemble("\n", ("✓ " if found.ok else "✗ ", style), said, *lines)
 
 
-def claim(found: Any, width: int) -> list[RenderableType]:
+def details(found: Report) -> list[str]:
+    """The lines of a report below its table: blame, kinks, what is not finite."""
+    table = len(found.rows) + 1 if found.rows else 0
+    return str(found).split("\n")[1 + table :]
+
+
+def check(found: Report, drawn: Sequence[str], seed: int) -> list[RenderableType]:
+    """A check by itself: its table, then the verdict."""
+    parts: list[RenderableType] = [text.check_table(found.rows)]
+    if drawn:
+        parts.append(Text(f"\nrandom values (--seed {seed}) for {', '.join(drawn)}", "yellow"))
+    return [*parts, verdict(found)]
+
+
+def claim(found: Verdict, width: int) -> list[RenderableType]:
     """The answer to a claim: its first word coloured, a counterexample as a table."""
     said = str(found).split("\n  at the point")[0]
     word, _, rest = said.partition(":")

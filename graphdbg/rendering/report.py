@@ -21,6 +21,7 @@ from .operations import operation
 
 Array = NDArray[Any]
 T = TypeVar("T")
+LOOSE = (" + ", " - ", " − ", " / ", " ⊙ ")  # what binds no tighter than a product
 LONGEST_FACTOR = 24  # characters of an upstream gradient that is written into a product
 LITERALS = (ops.Const, ops.Array, ops.Eye, ops.Arange)  # shown where they are used, not as rows
 
@@ -322,7 +323,7 @@ def _factor(text: str) -> str:
     depth = 0
     for at, char in enumerate(text):
         depth += (char in "([") - (char in ")]")
-        if depth == 0 and text[at : at + 3] in (" + ", " - ", " − ", " / ", " ⊙ "):
+        if depth == 0 and (char == "·" or text[at : at + 3] in LOOSE):
             return f"({text})"
     return f"({text})" if text[:1] in "-−" else text
 

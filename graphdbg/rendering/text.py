@@ -16,7 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..sizes import Shape, to_text
-from . import numbers
+from ..verdicts import Row
+from . import numbers, report
 from .report import Array, GradientRow, NodeRow, OperandRow, StepRow
 
 VALUE, GRADIENT, NAME, DIM = "green", "red", "bold", "dim"
@@ -34,7 +35,10 @@ def forward_table(rows: Sequence[NodeRow], width: int) -> Table:
     """The forward pass: name, formula, value, and the shape where there is one."""
     table = _table()
     shaped = any(row.shape for row in rows)
-    room = max(NARROWEST_VALUE, width - FORMULA_WIDTH - 24)  # 24: names, shapes, gaps
+    names = max((cell_len(row.name) + 2 * row.depth for row in rows), default=4)
+    shapes = max((cell_len(_shape(row.shape)) + 3 for row in rows), default=0)
+    formula = min(max((cell_len(row.operation) for row in rows), default=0), FORMULA_WIDTH)
+    room = max(NARROWEST_VALUE, width - names - shapes - max(formula, 7) - 6)
     _formula_columns(table, ["node", "formula"], [row.operation for row in rows])
     if shaped:
         table.add_column("shape", style=DIM, no_wrap=True)
@@ -102,13 +106,17 @@ def _operand_cells(row: OperandRow) -> list[RenderableType]:
 
 
 def _stacked(steps: Sequence[StepRow], width: int) -> Table:
-    room = max(NARROWEST_VALUE, width - 2 * FORMULA_WIDTH - 6)
     table = _table()
     headings = [f"{step.node} = {step.operation}" for step in steps]
-    chains = [row.chain for step in steps for row in step.operands]
-    for name, cells in (("step", headings), ("gradient", chains)):
-        width = min(max(map(cell_len, cells), default=0), FORMULA_WIDTH)
-        table.add_column(name, min_width=width, overflow="fold")
+    chains = [each or "" for step in steps for row in step.operands
+              for each in (row.chain, row.put_in, row.closed)]  # fmt: skip
+    room = width - 6
+    wider = FORMULA_WIDTH + max(0, 6 + (width - 80) // 2)
+    for name, cells, most in (("step", headings, FORMULA_WIDTH), ("gradient", chains, wider)):
+        least = min(max(map(cell_len, cells), default=0), most)
+        table.add_column(name, min_width=least, overflow="fold")
+        room -= max(least, len(name))
+    room = max(NARROWEST_VALUE, room)
     table.add_column("value", style=GRADIENT, no_wrap=True)
     for at, step in enumerate(steps):
         heading = Text(f"{step.node} = {step.operation}", style=NAME)
@@ -139,23 +147,61 @@ def _local(row: OperandRow) -> str:
     return row.local_name
 
 
-def gradients_table(rows: Sequence[GradientRow], width: int) -> Table:
-    """The gradients that were asked for: closed form and value."""
+def gradients_table(rows: Sequence[GradientRow], checked: Mapping[str, Row], width: int) -> Table:
+    """The gradients that were asked for: closed form, value, and the verdict of the check."""
     table = _table(heading=False)
+    formulas = any(row.closed is not None for row in rows)
+    shaped = any(row.shape for row in rows)
     table.add_column("gradient", style=NAME, no_wrap=True)
-    if any(row.closed is not None for row in rows):
-        table.add_column("closed", ratio=1, overflow="fold")
-    if any(row.shape for row in rows):
+    if formulas:
+        longest = max(cell_len(row.closed or "") + 2 for row in rows)
+        table.add_column("closed", min_width=min(longest, FORMULA_WIDTH), overflow="fold")
+    if shaped:
         table.add_column("shape", style=DIM, no_wrap=True)
     table.add_column("value", style=GRADIENT, no_wrap=True)
-    room = max(NARROWEST_VALUE, width // 2)
+    table.add_column("check", no_wrap=True)
+    room = max(NARROWEST_VALUE, width - FORMULA_WIDTH - 34)  # 34: names, shapes, checks, gaps
     for row in rows:
-        cells = [row.name]
-        if any(each.closed is not None for each in rows):
+        cells: list[RenderableType] = [row.name]
+        if formulas:
             cells.append(f"= {_clip(row.closed)}" if row.closed else "")
-        if any(each.shape for each in rows):
+        if shaped:
             cells.append(_shape(row.shape))
-        table.add_row(*cells, _value(row.value, room))
+        table.add_row(*cells, _value(row.value, room), _mark(checked.get(row.wrt)))
+    return table
+
+
+def _mark(row: Row | None) -> Text:
+    """✓ or ✗ with the relative error against differences."""
+    if row is None:
+        return Text("")
+    style = "green" if row.ok else "bold red"
+    return Text.assemble(("✓" if row.ok else "✗", style), (f" {_error(row)}", DIM))
+
+
+def _error(row: Row) -> str:
+    return f"{row.error:.0e}" if row.error else "0"
+
+
+def check_table(rows: Sequence[Row]) -> Table:
+    """What was compared: the worst entry of each gradient, analytic and numeric."""
+    table = _table()
+    table.add_column("gradient", style=NAME, no_wrap=True)
+    table.add_column("worst", no_wrap=True)
+    for heading in ("analytic", "numeric", "error"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict", overflow="fold")
+    for row in rows:
+        entry = "direction" if row.entry is None else str(list(row.entry)) if row.entry else ""
+        style = "green" if row.ok else "bold red"
+        table.add_row(
+            report.partial(row.of, row.wrt),
+            entry,
+            numbers.number(row.analytic, 6),
+            numbers.number(row.numeric, 6),
+            _error(row),
+            Text.assemble((row.verdict, style), f", {row.checked}"),
+        )
     return table
 
 
