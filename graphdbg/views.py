@@ -32,7 +32,7 @@ def _attributes(graph: Graph, at: int) -> dict[str, str | int]:
     op, span = graph.ops[at], graph.spans[at]
     frame, origin = graph.frames[at], graph.origins[at]
     return {
-        "id": at,
+        "position": at,
         "op": type(op).__name__,
         "function": describe(op, ()),
         "shape": to_text(graph.shapes[at]),

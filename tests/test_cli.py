@@ -139,7 +139,7 @@ BAD = (
     (["f=x", "--shape", "x=?"], "found --shape 'x=?'"),
     (["nowhere.gd"], "cannot read 'nowhere.gd': No such file"),
     ([str(ROOT)], "Is a directory"),
-    (["a = x; b = 2x"], "say which one with --of"),
+    (["a = x^2; b = 2x"], "say which one with --of"),
     (["p = softmax(o)", "o=[1,2]", "--of", "p"], "a gradient needs a scalar"),
     (["f=x*y", "--of", "g"], "no node named 'g'"),
     (["f=x*y", "--wrt", "xx"], "no node named 'xx'"),
