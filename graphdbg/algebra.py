@@ -7,8 +7,10 @@ graph shows every step as it was written.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+from . import ops, scalars
 from .graph import Builder
 from .scalars import TABLE, Template
 
@@ -17,27 +19,53 @@ Number = int | float
 
 def apply(b: Builder, function: str, *args: int) -> int:
     """The id of an elementwise function after the identities; operands have one shape already."""
+    for arg in args:
+        if type(b.ops[arg]) is ops.Const:
+            break
+    else:
+        if function not in _OF_ANY:
+            return b.map(function, *args)
+        found = _OF_ANY[function](b, args, _UNKNOWN)
+        return b.map(function, *args) if found is None else found
     values = [b.constant(arg) for arg in args]
     if all(isinstance(value, (int, float)) for value in values):
         folded = _fold(function, values)
         if folded is not None:
             return b.const(folded, b.shapes[args[0]])
     rule = _IDENTITIES.get(function)
-    if rule is not None:
-        found = rule(b, args, values)
-        if found is not None:
-            return found
-    return b.map(function, *args)
+    found = rule(b, args, values) if rule is not None else None
+    return b.map(function, *args) if found is None else found
 
 
-def instantiate(b: Builder, tree: Template, operands: dict[str, int]) -> int:
-    """The id of a derivative template with node ids for a, b, c and y."""
+Recipe = Callable[[Builder, tuple[int, ...], int], int]  # from operands and result to a node
+
+
+@lru_cache(maxsize=None)
+def derivative(function: str, slot: int) -> Recipe:
+    """What builds the declared derivative of a function, given the ids of its operands and result.
+
+    A closure per part of the template: a tape asks for it once per node.
+    """
+    return _recipe(scalars.derivative(function, slot))
+
+
+def _recipe(tree: Template) -> Recipe:
     head, *rest = tree
+    if head == "operand" and rest[0] == "y":
+        return lambda b, args, y: y
     if head == "operand":
-        return operands[rest[0]]
+        slot = "abc".index(rest[0])
+        return lambda b, args, y: args[slot]
     if head == "const":
-        return b.const(rest[0], b.shapes[operands["y"]])
-    return apply(b, head, *(instantiate(b, part, operands) for part in rest))
+        return lambda b, args, y: b.const(rest[0], b.shapes[y])
+    parts = [_recipe(part) for part in rest]
+    if len(parts) == 1:
+        (inner,) = parts
+        return lambda b, args, y: apply(b, head, inner(b, args, y))
+    if len(parts) == 2:
+        left, right = parts
+        return lambda b, args, y: apply(b, head, left(b, args, y), right(b, args, y))
+    return lambda b, args, y: apply(b, head, *[part(b, args, y) for part in parts])
 
 
 _EXACT: dict[str, Callable[..., Any]] = {
@@ -109,6 +137,9 @@ def _where(b: Builder, args: tuple[int, ...], values: list[Any]) -> int | None:
     return args[1] if args[1] == args[2] else None
 
 
+_UNKNOWN: list[Any] = [None, None, None]
+# Those that need no number: asked for each node of a tape, so the others are left out.
+_OF_ANY = {"sub": _sub, "neg": _neg, "where": _where}
 _IDENTITIES = {
     "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "pow": _pow, "where": _where,
 }  # fmt: skip

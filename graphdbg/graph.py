@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from . import lazy, ops, shapes
 from .errors import GraphError, ShapeError, UnknownNameError
+from .naming import default_names
 from .sizes import Dim, Shape, Size, names_in, to_text
 from .source import Source, Span
 
@@ -178,7 +179,7 @@ class Graph:
         Nodes nobody named get q, q1, q2, ..., constants their value, the gradient of `of` by `h`
         the name `of.d_h`; one node that is several gradients is found under each of the names.
         """
-        return _default_names(self)
+        return default_names(self)
 
     @cached_property
     def ids(self) -> dict[str, int]:
@@ -259,43 +260,6 @@ def _axes(axes: tuple[int, ...]) -> str:
     return str(axes[0]) if len(axes) == 1 else str(axes)
 
 
-def _default_names(graph: Graph) -> list[str]:
-    taken = set(graph.aliases) | set(graph.given_names.values())
-    given = graph.given_names
-    names: list[str] = []
-    count = 0
-    gradients = {  # a later pass may find its gradient among nodes before the one it starts from
-        g: (p.of, y)
-        for p in reversed(graph.passes)
-        for y, g in reversed(p.upstream.items())
-        if p.of < g
-    }
-    for at, op in enumerate(graph.ops):
-        name = given.get(at)
-        if name is None and at in gradients and graph.phases[at]:
-            of, y = gradients[at]
-            name = _fresh(f"{names[of]}.d_{names[y]}", taken, ())
-        elif name is None and type(op) is ops.Const:
-            name = _fresh(str(op.value), taken, graph.shapes[at])
-        elif name is None:
-            while (name := f"q{count}" if count else "q") in taken:
-                count += 1
-            count += 1
-        taken.add(name)
-        names.append(name)
-    return names
-
-
-def _fresh(name: str, taken: set[str], shape: Shape) -> str:
-    if name in taken and shape:
-        name = f"{name}{to_text(shape)}"
-    candidate, count = name, 1
-    while candidate in taken:
-        count += 1
-        candidate = f"{name}@{count}"
-    return candidate
-
-
 @dataclass
 class Builder:
     """Collects nodes into a `Graph`; the same operation on the same operands is one node.
@@ -322,7 +286,10 @@ class Builder:
     phase: int = 0
 
     def __post_init__(self) -> None:
-        self._known = {key: at for at, key in enumerate(zip(self.ops, self.args, strict=True))}
+        self._known = {
+            (getattr(op, "function", op), args): at
+            for at, (op, args) in enumerate(zip(self.ops, self.args, strict=True))
+        }
 
     @classmethod
     def of(cls, graph: Graph) -> Builder:
@@ -335,16 +302,19 @@ class Builder:
 
     def emit(self, op: ops.Op, *args: int) -> int:
         """The id of `op` applied to nodes; ShapeError (with the span) where shapes do not fit."""
-        key = (op, args)
+        key = (getattr(op, "function", op), args)
         found = self._known.get(key)
         if found is not None:
             return found
-        shapes_in = [self.shapes[arg] for arg in args]
         try:
-            shape = shapes.RULES[type(op)](op, shapes_in)
+            shape = shapes.RULES[type(op)](op, [self.shapes[arg] for arg in args])
         except ShapeError as error:
             raise ShapeError(error.message, span=self.span) from error
         at = self._known[key] = len(self.ops)
+        self._append(op, args, shape)
+        return at
+
+    def _append(self, op: ops.Op, args: tuple[int, ...], shape: Shape) -> None:
         self.ops.append(op)
         self.args.append(args)
         self.shapes.append(shape)
@@ -352,7 +322,6 @@ class Builder:
         self.frames.append(self.frame)
         self.origins.append(self.origin)
         self.phases.append(self.phase)
-        return at
 
     def input(self, name: str, shape: Shape = (), domain: str = "Real") -> int:
         """The id of an input."""
@@ -362,13 +331,19 @@ class Builder:
 
     def const(self, value: int | float | Dim, shape: Shape = ()) -> int:
         """The id of an array of `shape` filled with one number."""
-        return self.emit(ops.Const(value, shape))
+        return self.emit(ops.const_of(value, shape))
 
     def map(self, function: str, *args: int) -> int:
         """The id of an elementwise function, its operands broadcast explicitly."""
-        if len(args) > 1:
-            args = self.broadcast(*args)
-        return self.emit(ops.map_of(function), *args)
+        shapes, shape = self.shapes, self.shapes[args[0]]
+        for arg in args:
+            if shapes[arg] is not shape and shapes[arg] != shape:
+                return self.emit(ops.map_of(function), *self.broadcast(*args))
+        at = len(shapes)
+        found = self._known.setdefault((function, args), at)  # what a tape mostly consists of
+        if found == at:
+            self._append(ops.map_of(function), args, shape)
+        return found
 
     def broadcast(self, *args: int) -> tuple[int, ...]:
         """The operands repeated to their common shape by NumPy's rule."""

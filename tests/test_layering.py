@@ -1,4 +1,4 @@
-"""The house rules that can be read off the source: who imports whom, what is never called, sizes."""
+"""The house rules that can be read off the source: imports, what is never called, sizes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,15 @@ TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in zip(NAMES, F
 
 # A module may import what stands above it. `lazy` is the one place of late imports.
 ORDER = """
-    lazy source errors sizes ops scalars shapes graph algebra gradients evaluator
+    lazy source errors sizes ops scalars shapes naming graph algebra gradients evaluator
     views records serialization notation library parser networks
-    batching sampling checker compiler fast
-    terms simplify matrices formulas
+    batching sampling differences verdicts node_slopes local_rules findings given_gradients
+    gradient_rows checker
+    compiler_lowering compiler_scalar compiler_levels compiler_arrays compiler fast
+    terms simplify
+    trees products sums leaves contraction indexed matrices
+    numpy_notation unicode_notation latex_notation typeset symbols
+    formulas
     rendering cli
 """.split()
 
@@ -37,7 +42,7 @@ def layer(module: str) -> str:
 
 
 def imports(module: str) -> set[str]:
-    """The absolute dotted names a module imports, `graphdbg.graph` for `from .graph import Node`."""
+    """The absolute names a module imports, `graphdbg.graph.Node` for `from .graph import Node`."""
     found: set[str] = set()
     package = ["graphdbg", *module.removesuffix(".__init__").split(".")]
     if not module.endswith("__init__"):

@@ -1,0 +1,49 @@
+"""The names of nodes that nobody named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import ops
+from .sizes import Shape, to_text
+
+if TYPE_CHECKING:
+    from .graph import Graph
+
+
+def default_names(graph: Graph) -> list[str]:
+    """A name for each node: the given one, that of its gradient, its number, or q, q1, q2, ..."""
+    taken = set(graph.aliases) | set(graph.given_names.values())
+    given = graph.given_names
+    names: list[str] = []
+    count = 0
+    gradients = {  # a later pass may find its gradient among nodes before the one it starts from
+        g: (p.of, y)
+        for p in reversed(graph.passes)
+        for y, g in reversed(p.upstream.items())
+        if p.of < g
+    }
+    for at, op in enumerate(graph.ops):
+        name = given.get(at, "")
+        if not name and at in gradients and graph.phases[at]:
+            of, y = gradients[at]
+            name = _fresh(f"{names[of]}.d_{names[y]}", taken, ())
+        elif not name and type(op) is ops.Const:
+            name = _fresh(str(op.value), taken, graph.shapes[at])
+        elif not name:
+            while (name := f"q{count}" if count else "q") in taken:
+                count += 1
+            count += 1
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _fresh(name: str, taken: set[str], shape: Shape) -> str:
+    if name in taken and shape:
+        name = f"{name}{to_text(shape)}"
+    candidate, count = name, 1
+    while candidate in taken:
+        count += 1
+        candidate = f"{name}@{count}"
+    return candidate
