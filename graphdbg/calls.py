@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MODULES = frozenset(
     "np numpy jnp jax torch math F nn functional scipy special tf sp cmath".split()
 )
+DIALECTS = {"torch": "torch", "F": "torch", "nn": "torch", "functional": "torch", "jax": "jax"}
 MAX_CALLS = 40  # calls inside calls; each takes some ten levels of Python's own stack
 MAX_ROUNDS = 1_000_000  # of all loops together: more would not be a graph anyone can hold
 _SAME = {"dim": "axis", "dims": "axes", "keepdim": "keepdims", "input": "x", "a": "x", "tensor": "x"}
@@ -104,7 +105,7 @@ def _method(r: Reader, func: ast.Attribute) -> tuple[Any, list[Any], bool]:
         root = root.value
     if isinstance(root, ast.Name) and root.id in MODULES:
         if r.scope.find(root.id) is MISSING and root.id not in r.given:
-            return module_function(r, func.attr, func), [], True
+            return module_function(r, func.attr, func, root.id), [], True
     if func.attr.startswith("_"):
         r.fail(
             f"'{func.attr}' is not in the language: no tricks with attributes", func, UnsupportedError
@@ -120,9 +121,15 @@ def _method(r: Reader, func: ast.Attribute) -> tuple[Any, list[Any], bool]:
     return method, [r.tape.ref(value)], True
 
 
-def module_function(r: Reader, name: str, tree: ast.expr) -> Any:
-    """The function a module's name stands for: `np.linalg.inv` is `inv`."""
+def module_function(r: Reader, name: str, tree: ast.expr, module: str = "np") -> Any:
+    """The function a module's name stands for: `np.linalg.inv` is `inv`.
+
+    Where another library means something else by a name, the function is the dialect's:
+    `torch.var` is `torch_var`, which divides by count - 1.
+    """
     function = METHODS.get(name) if name in ("view", "size") else None
+    if module in DIALECTS:
+        function = function or find_function(f"{DIALECTS[module]}_{name}")
     function = function or find_function(name)
     if function is None:
         near = suggestion(name, function_names())
