@@ -36,6 +36,12 @@ def gelu(x):
     return x * phi
 
 
+def gelu_tanh(x):
+    """x Phi(x) with Phi approximated by tanh, as GPT-2 has it. Source: as for gelu."""
+    inner = sqrt(2 / pi) * (x + 0.044715 * x**3)
+    return 0.5 * x * (1 + tanh(inner))
+
+
 def silu(x):
     """x sigmoid(x). Source: Elfwing, Uchibe, Doya (2018)."""
     return x * sigmoid(x)
