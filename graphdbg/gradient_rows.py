@@ -284,15 +284,15 @@ class Examination:
 
     def _judge(self, moves: Moves, which: Indices, outcome: Outcome, size: Array) -> None:
         close, resolved = self._close(outcome, size), self._resolved(outcome, size)
-        apart = [at for at in which if not close[at]]
+        apart = [at for at in which if not (close[at] and resolved[at])]
         bracketed = self._bracketed(moves, np.array(apart, np.intp), outcome) if apart else []
         for at in which:
-            if close[at]:
-                outcome.verdict[at] = GOOD if resolved[at] else NOISY
+            if close[at] and resolved[at]:
+                outcome.verdict[at] = GOOD
             elif at in bracketed:
                 outcome.verdict[at] = CONVENTION
             else:
-                lost = not np.isfinite(outcome.numeric[at]) or not resolved[at]
+                lost = close[at] or not resolved[at] or not np.isfinite(outcome.numeric[at])
                 outcome.verdict[at] = NOISY if lost else WRONG
 
     def _bracketed(self, moves: Moves, which: Indices, outcome: Outcome) -> list[int]:
@@ -378,7 +378,7 @@ class Examination:
 BADNESS = (GOOD, CONVENTION, NOISY, WRONG, NOT_FINITE)
 NOTES = {
     CONVENTION: "the point is on a kink: the gradient lies between the one-sided differences",
-    NOISY: "rounding errors hide this gradient from differences: it is neither right nor wrong",
+    NOISY: "differences cannot tell: the target jumps here, or its rounding errors hide the slope",
 }
 
 

@@ -145,9 +145,7 @@ class Line:
 
     def at(self, moved: Array) -> float:
         """sum(u * y) with the operand moved."""
-        operands = [*self.operands]
-        operands[self.slot] = moved
-        return float(np.sum(self.u * self.rule(self.op, operands, self.dims)))
+        return float(np.sum(self.u * self._each(moved)))
 
     def derivative(self, direction: Array) -> tuple[float, float]:
         """The derivative along a direction, and its error from rounding."""
@@ -165,15 +163,28 @@ class Line:
         first = self.scale / 8
         steps = [sign * first * RATIO**-level for level in range(LEVELS) for sign in (1, -1)]
         values = np.array([self.at(self.x + step * direction) for step in steps])
-        best, error = ridders(values.reshape(LEVELS, 2, 1), np.array([first]), self.noise)
+        noise = max(self.noise, NOISE * EPS * float(np.max(np.abs(values))))
+        best, error = ridders(values.reshape(LEVELS, 2, 1), np.array([first]), noise)
         return float(best[0]), 10 * float(error[0])
 
-    def one_sided(self, direction: Array) -> tuple[float, float]:
-        """The derivatives from below and from above."""
+    def bracketed(self, made: Array, direction: Array) -> bool:
+        """Whether each output of a reduction gets a slope between its one-sided differences."""
+        if not self.kinked:
+            return False
         step = self.scale * KINKED_STEP / 64
-        here = self.at(self.x)
-        above = (self.at(self.x + step * direction) - here) / step
-        return (here - self.at(self.x - step * direction)) / step, above
+        here, above, below = (
+            self._each(self.x + sign * step * direction) for sign in (0.0, 1.0, -1.0)
+        )
+        ends = self.u * (above - here) / step, self.u * (here - below) / step
+        slack = RTOL * np.maximum(np.abs(ends[0]), np.abs(ends[1])) + self.noise / step
+        mine = np.sum(made * direction, axis=self.op.axes)
+        low, high = np.minimum(*ends) - slack, np.maximum(*ends) + slack
+        return bool(np.all((mine >= low) & (mine <= high)))
+
+    def _each(self, moved: Array) -> Array:
+        operands = [*self.operands]
+        operands[self.slot] = moved
+        return np.asarray(self.rule(self.op, operands, self.dims), float)
 
     def fits(self, made: Array, direction: Array) -> bool:
         """Whether a contribution has the derivative along the direction; True if not finite."""
@@ -186,11 +197,7 @@ class Line:
             numeric, error = find(direction)
             if self.close(analytic, numeric, size, error):
                 return True
-        if not np.isfinite(numeric):
-            return True
-        low, high = sorted(self.one_sided(direction))
-        slack = RTOL * max(abs(low), abs(high)) + self.noise / (self.scale * KINKED_STEP / 64)
-        return self.kinked and low - slack <= analytic <= high + slack
+        return not np.isfinite(numeric) or self.bracketed(made, direction)
 
     def close(self, analytic: float, numeric: float, size: float, error: float) -> bool:
         """Within the tolerance, relative to the size of the terms, or the error of differences."""
