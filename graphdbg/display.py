@@ -24,6 +24,7 @@ from .proofs import declared_row_sums
 from .terms import Algebra, Base, Factor, Poly, Raw, TooLarge
 
 MAX_COST = 60  # factors in one formula; what is longer no longer fits a line or an eye
+SHARED_COST = 8  # of an upstream gradient that would be written out several times
 MAX_NODES = 5000  # of a graph whose quotients are looked at: past it, formulas stay as they fall
 MAX_DEPTH = 40  # brackets multiplied out one inside the other
 MAX_TERMS = 24  # terms that multiplying out a bracket may give
@@ -43,11 +44,12 @@ class Display(Lowering):
         sums = declared_row_sums(graph) if row_sums is None else row_sums
         arithmetic = Arithmetic(Algebra(), deep=False, row_sums=sums)
         self.words = named_nodes(graph)
-        softmaxes = softmax_parts(graph) if leaves is None else set()
+        softmaxes = softmax_parts(graph)
         chosen = {*self.words, *softmaxes} if leaves is None else set(leaves)
         super().__init__(graph, arithmetic, chosen)
         self.definitions: dict[int, Poly] = {}
         self.reasons: dict[int, frozenset[str]] = {}
+        self.shared = shared_gradients(graph, self.words.keys() - softmaxes)
         self.relations: dict[Base, Poly] = {}
         for p in sorted(self.leaves if leaves is None else ()):
             self._relate(p)
@@ -99,7 +101,7 @@ class Display(Lowering):
             poly = self._written(at)
         except TooLarge:
             return self.leaf(at)
-        if poly.cost() > MAX_COST and self.graph.args[at]:
+        if self.graph.args[at] and poly.cost() > (SHARED_COST if at in self.shared else MAX_COST):
             self.definitions[at] = poly
             return self.leaf(at)
         return poly
@@ -122,7 +124,7 @@ class Display(Lowering):
         related = self._related(poly)
         if related is not None and related.cost() <= poly.cost():
             poly = related
-        flat = self._flat(poly) if _brackets(poly) else None
+        flat = self._flat(poly) if _brackets(poly) and poly.cost() <= MAX_COST else None
         if flat is not None and flat.cost() < poly.cost():
             poly = flat
         return self._factored(poly)
@@ -187,6 +189,20 @@ def named_nodes(graph: Graph) -> dict[int, str]:
             if type(graph.ops[seen]) not in (ops.Const, ops.Eye):
                 found.setdefault(seen, graph.names[at])
     return found
+
+
+def shared_gradients(graph: Graph, words: Collection[int]) -> set[int]:
+    """Upstream gradients of named nodes that are used more than once: long ones get a name."""
+    uses: dict[int, int] = {}
+    for args in graph.args:
+        for arg in set(args):
+            uses[arg] = uses.get(arg, 0) + 1
+    return {
+        g
+        for backward in graph.passes
+        for y, g in backward.upstream.items()
+        if y in words and graph.phases[g] > 0 and uses.get(g, 0) > 1
+    }
 
 
 def viewed(graph: Graph, at: int) -> int:

@@ -194,8 +194,16 @@ class Formula:
         graph = b.build([*self.graph.output_ids, node])
         return lazy.module("compiler").compile(graph, outputs=[graph.names[node]])
 
+    @property
+    def note(self) -> str:
+        """A sentence that says that the formula is a program of named parts, or nothing."""
+        if not self.parts:
+            return ""
+        return f"written with {len(self.parts)} named parts, as it would be too long in one piece"
+
     def __str__(self) -> str:
         lines = [f"{self.title} = {self.text()}"]
+        lines += [f"  {self.note}"] if self.note else []
         lines += [f"  where {name} = {text}" for name, text in self.definitions.items()]
         lines += [f"  because {reason}" for reason in self.assumptions]
         return "\n".join([*lines, f"  [{self.stamp}]"])

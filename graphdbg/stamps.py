@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from .differences import Witness
 from .errors import UncheckedFormulaError
-from .evaluator import bind_dims
+from .evaluator import Trace, bind_dims
 from .graph import LETTERS, Builder, Graph
 from .sizes import evaluate
 
@@ -22,6 +22,7 @@ POINTS = 3
 SEED = 20_241  # any number: the same formula is stamped at the same points every time
 SAME_DIGITS = 8.0  # of the formula against the node: two ways to compute one number in float64
 DIFFERENCE_DIGITS = 4.0  # against differences, which lose half of the digits at a rough point
+ROUNDING = 1e-13  # relative: a few hundred float64 roundings
 DIRECTION = "direction of the stamp"  # an input's name; no program can use it: it has blanks
 
 
@@ -125,14 +126,15 @@ def _same(witness: Witness, node: int, rebuilt: int) -> float:
     for trace in witness.traces:
         a, b = np.asarray(trace.arrays[node]), np.asarray(trace.arrays[rebuilt])
         size = max(float(np.max(np.abs(a), initial=0)), float(np.max(np.abs(b), initial=0)))
-        largest = max(
-            (float(np.max(np.abs(each), initial=0)) for each in map(np.asarray, trace.arrays)
-             if np.all(np.isfinite(each))), default=1.0,
-        )  # fmt: skip
         off = float(np.max(np.abs(a - b), initial=0))
         if not np.isfinite(off):
             return 0.0
-        floor = 1e-13 * largest  # what rounding leaves of an exact zero
-        if off > floor:
-            worst = min(worst, -np.log10(off / max(size, floor)))
+        if off > ROUNDING * size and off > ROUNDING * (largest := _largest(trace)):
+            worst = min(worst, -np.log10(off / max(size, ROUNDING * largest)))
     return worst
+
+
+def _largest(trace: Trace) -> float:
+    """The largest value on the tape: what rounding leaves of an exact zero is in proportion."""
+    arrays = (np.asarray(array) for array in trace.arrays)
+    return max(float(np.max(np.abs(a), initial=0)) for a in arrays if np.all(np.isfinite(a)))
