@@ -14,11 +14,10 @@ from .parser import parse
 from .scalars import TABLE
 
 LOSSES = ("mse", "cross_entropy", "softmax_cross_entropy", "binary_cross_entropy",
-          "binary_cross_entropy_with_logits", "hinge", "multiclass_hinge", "huber", "l1_loss",
-          "kl_div")  # fmt: skip
+          "binary_cross_entropy_with_logits", "hinge", "multiclass_hinge", "huber",
+          "l1_loss")  # fmt: skip
 LABELS = {"cross_entropy": "Label", "softmax_cross_entropy": "Label", "multiclass_hinge": "Label",
-          "binary_cross_entropy": "Probability", "kl_div": "Probability",
-          "binary_cross_entropy_with_logits": "Probability"}  # fmt: skip
+          "binary_cross_entropy": "Bool", "binary_cross_entropy_with_logits": "Bool"}  # fmt: skip
 OUTPUTS = {"cross_entropy": "softmax(o)", "binary_cross_entropy": "sigmoid(o)"}
 
 
@@ -33,7 +32,8 @@ def mlp(
     `sizes` are the widths from input to output; W1 has shape (sizes[0], sizes[1]). `batch` is the
     number of examples, a name for it, or None for a single one. Losses that take probabilities
     get them by softmax or sigmoid; the multiclass ones take class numbers y. Raises GraphError for
-    fewer than two sizes or a size below 1, UnknownNameError for an unknown activation or loss.
+    fewer than two sizes, a size below 1 or a batch without a name, UnknownNameError for an unknown
+    activation or loss.
 
     >>> print(mlp([2, 16, 1]))
     ... # doctest: +ELLIPSIS
@@ -62,7 +62,7 @@ def program(
     o = h1 @ W2 + b2
     L = mse(o, y)
     """
-    _check(sizes, activation, loss)
+    _check(sizes, activation, loss, batch)
     lead = "" if batch is None else f"{batch}, "
     lines = [f"x: Real[{lead}{sizes[0]}]"]
     for layer in range(1, len(sizes)):
@@ -87,7 +87,11 @@ def _labels(loss: str, lead: str, classes: int) -> str:
     return f"y: Label[{lead.removesuffix(', ')}]" if lead else "y: Label"
 
 
-def _check(sizes: Sequence[int], activation: str, loss: str | None) -> None:
+def _check(
+    sizes: Sequence[int], activation: str, loss: str | None, batch: int | str | None
+) -> None:
+    if isinstance(batch, str) and not batch.isidentifier():
+        raise GraphError(f"batch is a whole number, a name or None; found {batch!r}")
     if len(sizes) < 2:
         raise GraphError(f"a network needs at least 2 sizes, input and output; found {list(sizes)}")
     for size in sizes:

@@ -23,7 +23,7 @@ from graphdbg.graph import Builder
 
 Array = numpy.ndarray
 Kinds = Mapping[str, tuple[Any, ...]]  # name -> (kind, *shape)
-DOMAINS = {"real": "Real", "positive": "Positive", "simplex": "Probability", "unit": "Probability",
+DOMAINS = {"real": "Real", "positive": "Positive", "simplex": "Probability", "unit": "Real",
            "onehot": "OneHot", "label": "Label", "sign": "Label", "mask": "Bool"}  # fmt: skip
 SMOOTH = ("real", "positive", "simplex", "unit")
 NAMES = {2: "a", 3: "n", 4: "d", 5: "k", 6: "m"}
