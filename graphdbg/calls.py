@@ -74,8 +74,7 @@ def _called(r: Reader, func: ast.Name, tree: ast.Call) -> Any:
         known = [*function_names(), *_functions_in(r.scope)]
         near = suggestion(func.id, known)
         r.fail(
-            f"no function named '{func.id}'{near}"
-            + ("" if near else f"; for a product write {func.id}*(...)"),
+            f"no function named '{func.id}'{near} (for a product write {func.id}*(...))",
             func,
             UnknownNameError,
         )

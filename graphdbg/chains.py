@@ -45,8 +45,8 @@ class Run:
     after_operand: bool = False
 
 
-def parse(piece: str) -> ast.Module:
-    """The tree of a text that `ast.parse` cannot read at once.
+def parse(piece: str, longest: int = LONG) -> ast.Module:
+    """The tree of a text that `ast.parse` cannot read at once; longer runs are taken apart.
 
     Raises SyntaxError as `ast.parse` does, RecursionError where brackets or other constructs are
     too deep.
@@ -55,7 +55,7 @@ def parse(piece: str) -> ast.Module:
     'f = a + b + c'
     """
     text, trees = piece, dict[str, ast.expr]()
-    for run in _long_runs(piece):
+    for run in runs(piece, longest):
         name = f"_run{len(trees)}_"
         if run.end - run.start < len(name):
             continue
@@ -76,8 +76,8 @@ def _padded(name: str, replaced: str) -> str:
     return name + re.sub(r"[^\n]", " ", rest)
 
 
-def _long_runs(piece: str) -> list[Run]:
-    """The runs with many operators, inner ones before those around them."""
+def runs(piece: str, longest: int) -> list[Run]:
+    """The runs with more than `longest` operators, inner ones before those around them."""
     found: list[Run] = []
     stack = [Run(0)]
     for match in _PIECE.finditer(piece):
@@ -86,7 +86,7 @@ def _long_runs(piece: str) -> list[Run]:
         if kind == "open":
             stack.append(Run(match.end()))
         elif kind == "close":
-            _close(run, start, found)
+            _close(run, start, found, longest)
             if len(stack) > 1:
                 stack.pop()
             stack[-1].after_operand = True
@@ -94,20 +94,20 @@ def _long_runs(piece: str) -> list[Run]:
             run.operators.append((start, match[0], not run.after_operand))
             run.after_operand = False
         elif kind == "separator" or kind == "word" and match[0] in _SEPARATORS:
-            _close(run, start, found)
+            _close(run, start, found, longest)
             stack[-1] = Run(match.end())
         elif kind == "newline":
             if len(stack) == 1:
-                _close(run, start, found)
+                _close(run, start, found, longest)
                 stack[-1] = Run(match.end())
         elif kind != "comment" and not match[0].isspace():
             run.after_operand = True
-    _close(stack[-1], len(piece), found)
+    _close(stack[-1], len(piece), found, longest)
     return found
 
 
-def _close(run: Run, end: int, found: list[Run]) -> None:
-    if len(run.operators) > LONG:
+def _close(run: Run, end: int, found: list[Run], longest: int) -> None:
+    if len(run.operators) > longest:
         run.end = end
         found.append(run)
 

@@ -94,10 +94,6 @@ def _operate(r: Reader, tree: ast.BinOp, left: Any, right: Any) -> Any:
         found = _static(r, tree, op, left, right)
         if found is not MISSING:
             return found
-    if op is ast.MatMult and r.existing is not None:
-        version = _version(r, tree)
-        if version is not None:
-            return version
     if op is PaperProduct:
         return _paper_product(r, tree, left, right)
     left = left if type(left) is Ref else r.ref(left, tree.left)
@@ -132,17 +128,9 @@ def _static(r: Reader, tree: ast.BinOp, op: type[ast.operator], left: Any, right
         raise SourceError(error.message, span=r.chunk.span(tree)) from error  # type: ignore[union-attr]
 
 
-def _version(r: Reader, tree: ast.BinOp) -> Ref | None:
-    """`h@1`, the name of an earlier version of h."""
-    if isinstance(tree.left, ast.Name) and isinstance(tree.right, ast.Constant):
-        found = r.root.names.get(f"{tree.left.id}@{tree.right.value}")
-        return found if type(found) is Ref else None
-    return None
-
-
 def _paper_product(r: Reader, tree: ast.BinOp, left: Any, right: Any) -> Any:
     for value, side in ((left, tree.left), (right, tree.right)):
-        if isinstance(value, (Native, Function)):
+        if isinstance(value, (Native, Function)) and value.name.isascii():
             r.fail(
                 f"'{value.name}' is a function: write {value.name}(...), with brackets; "
                 "as a variable it needs another name",
@@ -350,7 +338,7 @@ def _by_dotted_name(r: Reader, parts: list[str], tree: ast.Attribute) -> Any:
     if parts[0] in calls.MODULES and r.scope.find(parts[0]) is MISSING and parts[0] not in r.given:
         if parts[-1] in _MODULE_CONSTANTS:
             return _MODULE_CONSTANTS[parts[-1]]
-        return calls.module_function(r, parts[-1], tree)
+        return calls.module_function(r, parts[-1], tree, parts[0])
     return MISSING
 
 

@@ -155,7 +155,7 @@ _SAME_AS = {
     "true_divide": "div", "negative": "neg", "asin": "arcsin", "acos": "arccos", "atan": "arctan",
     "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "equal": "eq",
     "not_equal": "ne", "expit": "sigmoid", "logistic": "sigmoid", "log_sigmoid": "logsigmoid",
-    "log_expit": "logsigmoid",
+    "log_expit": "logsigmoid", "σ": "sigmoid",
 }  # fmt: skip
 
 _BUILT_IN: dict[str, Callable[..., Any]] = {

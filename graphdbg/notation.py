@@ -115,7 +115,7 @@ def rewrite(
     '2*x**2 *y._T'
     """
     tokens = lex(source)
-    writer = _Writer(source, tokens, survey(tokens, is_function, bound))
+    writer = _Writer(source, tokens, survey(tokens, is_function, bound), bound)
     return writer.run()
 
 
@@ -134,6 +134,8 @@ def lex(source: Source) -> list[Token]:
             continue
         if kind == "string" and text[start] == "'" and _is_transpose(tokens, start):
             kind, at = "transpose", start + 1
+        if kind == "op" and text[start] == "'" and not (tokens and _ends_operand(tokens[-1])):
+            raise _unreadable(source, start)
         token = _classify(kind, text[start:at], start, source)
         at = token.end
         tokens.append(token)
@@ -240,6 +242,8 @@ def survey(
     def called(name: str) -> bool:
         if name in defined:
             return True
+        if not name.isascii() and name in used:
+            return False  # σ is the sigmoid where it is only ever called
         return is_function(name) and name not in assigned and name not in bound
 
     return Survey(called, frozenset(used | assigned))
@@ -290,6 +294,7 @@ class _Writer:
     source: Source
     tokens: list[Token]
     survey: Survey
+    bound: Container[str]
     parts: list[str] = field(default_factory=list)
     length: int = 0
     starts: list[int] = field(default_factory=list)
@@ -402,6 +407,10 @@ class _Writer:
     def _token(self, at: int) -> int:
         """Write token `at`; the number of tokens used up."""
         token = self.tokens[at]
+        if self._is_version(at):
+            number = self.tokens[at + 2]
+            self._name(Token("name", f"{token.text}@{number.text}", token.start, number.end))
+            return 3
         if token.kind in _RULES:
             _RULES[token.kind](self, token)
         elif token.text in _PRODUCTS:
@@ -419,8 +428,20 @@ class _Writer:
             self._put(_SIGNS.get(token.text, token.text), token.start, token.end)
         return 1
 
+    def _is_version(self, at: int) -> bool:
+        """`h@1` without spaces, where that is the name of an earlier version of h."""
+        parts = self.tokens[at : at + 3]
+        if len(parts) < 3 or (parts[0].kind, parts[1].text, parts[2].kind) != ("name", "@", "number"):
+            return False
+        if parts[0].end != parts[1].start or parts[1].end != parts[2].start:
+            return False
+        first = at
+        while first >= 2 and self.tokens[first - 1].text == "." and self.tokens[first - 2].kind == "name":
+            first -= 2
+        return "".join(token.text for token in self.tokens[first : at + 3]) in self.bound
+
     def _begins_statement(self, at: int) -> bool:
-        return at == 0 or self.tokens[at - 1].kind == "newline" or self.tokens[at - 1].text == ";"
+        return at <= 0 or self.tokens[at - 1].kind == "newline" or self.tokens[at - 1].text == ";"
 
     def _transposes(self, at: int) -> bool:
         """`x^T`, where no T is used as a name."""
@@ -438,16 +459,17 @@ class _Writer:
         token = self.tokens[at]
         operand = self.tokens[at + 1] if at + 1 < len(self.tokens) else None
         self._put("sqrt", token.start, token.end)
-        if operand is None or operand.text == "(":
+        if operand is None or operand.kind not in ("name", "number") and operand.text != "√":
             return 1
         self._put("(", operand.start, operand.start)
-        self._token(at + 1)
-        self._put(")", operand.end, operand.end)
-        return 2
+        used = self._token(at + 1)
+        end = self.tokens[at + used].end
+        self._put(")", end, end)
+        return 1 + used
 
     def _name(self, token: Token) -> None:
         name = token.text
-        if not name.isascii() or keyword.iskeyword(name) and name not in _VALUES:
+        if not name.isascii() or "@" in name or keyword.iskeyword(name) and name not in _VALUES:
             plain = self.stand_ins.setdefault(name, f"_name{len(self.stand_ins)}_")
             self.names[plain] = name
             name = plain

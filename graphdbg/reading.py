@@ -56,8 +56,7 @@ class Reader:
         self.result_trees: list[ast.expr] = []
         self.active: list[Function] = []
         self.labels: set[str] = {call.label for call in builder.calls}
-        shapes = [*given.values(), *(builder.shapes if names is not None else ())]
-        for shape in shapes:
+        for shape in {*given.values(), *(builder.shapes if names is not None else ())}:
             for dim in sizes.names_in(shape):
                 self.root.names.setdefault(dim, sizes.named(dim))
 
@@ -79,6 +78,8 @@ class Reader:
     def graph(self) -> Graph:
         """The graph of what was read."""
         assigned = self._name_nodes()
+        if self.builder.span is None and self.builder.source is not None:
+            self.builder.span = Span(self.builder.source, 0, 0)
         if self.results:
             outputs = self._result_ids()
         else:
@@ -86,9 +87,20 @@ class Reader:
         if not outputs:
             raise SourceError(
                 "the program computes nothing: write a formula such as f = (x + y)*z",
-                span=Span(self.chunk.source, 0, 0) if self.chunk else None,
+                span=Span(self.builder.source, 0, 0) if self.builder.source else None,
             )
+        self._find_labels()
         return self.builder.build(outputs)
+
+    def _find_labels(self) -> None:
+        """Undeclared inputs that are used as indices hold whole numbers: they are labels."""
+        b = self.builder
+        for at, op in enumerate(b.ops):
+            if type(op) is ops.Gather:
+                for index in b.args[at][1:]:
+                    found = b.ops[index]
+                    if isinstance(found, ops.Input) and found.name in self.free:
+                        b.ops[index] = ops.Input(found.name, found.shape, "Label")
 
     def assigned(self) -> dict[str, int]:
         """The nodes by the names the program gave them; statement expressions are `f` or `out`."""
@@ -299,7 +311,10 @@ def _expression(r: Reader, tree: ast.Expr) -> None:
         return  # a comment in quotes
     value = r.value(tree.value)
     if r.scope is r.root:
-        r.results.append(value if isinstance(value, (tuple, list)) else r.ref(value, tree.value))
+        several = isinstance(tree.value, ast.Tuple)
+        parts = value if several else [value]
+        found = [r.ref(part, tree.value) for part in parts]
+        r.results.append(tuple(found) if several else found[0])
         r.result_trees.append(tree.value)
 
 

@@ -143,7 +143,8 @@ def _translated(error: SyntaxError, chunk: Chunk) -> SourceError:
     end = start + 1
     if error.end_lineno and error.end_offset:
         end = max(end, chunk.place(error.end_lineno, error.end_offset - 1))
-    start = min(start, max(0, len(chunk.source.text) - 1))
+    size = len(chunk.source.text)
+    start, end = min(start, max(0, size - 1)), min(end, size)
     message = (error.msg or "invalid syntax").split(" (<unknown>")[0]
     found = chunk.source.text[start:end].strip()
     about = f" at '{found}'" if found and message == "invalid syntax" and len(found) < 30 else ""

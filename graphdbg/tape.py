@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from . import ops, sizes
+from . import ops
 from .errors import GraphError, ShapeError, SourceError
 from .graph import Builder
 from .scalars import TABLE
@@ -213,8 +213,3 @@ def elementwise(name: str) -> Callable[..., Any]:
         return tape.map(name, *values)
 
     return apply
-
-
-def quotient(total: Dim, by: Dim) -> Dim:
-    """`total // by` for dimensions that divide exactly."""
-    return sizes.divide(total, by)
