@@ -35,16 +35,21 @@ def run(args: Namespace) -> int:
     of = _target(loaded.graph, args.of)
     if of is None:
         return _forward_only(args, loaded)
-    graph = grad(loaded.graph, of=of, wrt=_wrt(loaded.graph, args.wrt))
+    found = find(loaded, of, args.wrt, everything=args.all)
+    if args.json:
+        parts = _run_parts(loaded, found.trace, found.texts)
+        _print_json("run", **parts, check=found.verdict.to_dict())
+    else:
+        _show(page.run(found, console().width))
+    return OK if found.verdict.ok else FAILED
+
+
+def find(loaded: Loaded, of: str, wrt: str | None, everything: bool = False) -> page.Run:
+    """What the main job shows: values, gradients, their formulas, and the check."""
+    graph = grad(loaded.graph, of=of, wrt=_wrt(loaded.graph, wrt))
     trace = evaluate(graph, loaded.point)
     verdict = check(graph, loaded.point)
-    texts = Explanations(trace, graph.passes[-1])
-    if args.json:
-        _print_json("run", **_run_parts(loaded, trace, texts), check=verdict.to_dict())
-    else:
-        found = page.Run(loaded, trace, texts, verdict, everything=args.all)
-        _show(page.run(found, console().width))
-    return OK if verdict.ok else FAILED
+    return page.Run(loaded, trace, Explanations(trace, graph.passes[-1]), verdict, everything)
 
 
 def _load(args: Namespace) -> Loaded:

@@ -1,0 +1,89 @@
+"""Writes what the commands in the documentation print, and the picture of the README, anew.
+
+    python docs/refresh.py
+
+The tests compare the pages with the program (tests/test_docs.py), so that neither goes stale.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
+
+from graphdbg import cli, commands
+from graphdbg.loading import load
+from graphdbg.rendering import page
+
+ROOT = Path(__file__).parent.parent
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+PICTURE = ["f=(x+y)z", "x=-2", "y=5", "z=-4"]
+WIDTH = 80
+PAPER = TerminalTheme(
+    (255, 255, 255),
+    (36, 41, 47),
+    [(36, 41, 47), (190, 30, 45), (17, 120, 60), (150, 100, 0), (9, 80, 170), (130, 60, 160),
+     (20, 120, 130), (110, 119, 129)],
+)  # fmt: skip
+
+
+def output_of(command: str) -> str:
+    """What a command of the documentation prints, errors included."""
+    words = shlex.split(command)
+    assert words[0] == "graphdbg", command
+    printed = io.StringIO()
+    os.environ["COLUMNS"] = str(WIDTH)
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        cli.main(words[1:])
+    return "\n".join(line.rstrip() for line in printed.getvalue().strip("\n").split("\n"))
+
+
+def commands_in(block: str) -> list[str]:
+    """The commands of a console block."""
+    return [line[2:] for line in block.split("\n") if line.startswith("$ ")]
+
+
+def filled(block: str) -> str:
+    """A console block with the output of its commands."""
+    parts = [f"$ {command}\n{output_of(command)}" for command in commands_in(block)]
+    return "\n\n".join(parts) + "\n"
+
+
+def rewritten(text: str, fill: Callable[[str], str] = filled) -> str:
+    """A page with every console block filled."""
+    return BLOCK.sub(lambda match: f"```console\n{fill(match[1])}```", text)
+
+
+def picture() -> str:
+    """The main job as SVG, coloured as in a terminal."""
+    console = Console(
+        record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, highlight=False,
+        markup=False,
+    )  # fmt: skip
+    loaded = load(PICTURE[0], PICTURE[1:], shapes=[], seed=0)
+    found = commands.find(loaded, loaded.graph.outputs[0], None)
+    for part in page.run(found, WIDTH):
+        console.print(part)
+    title = "graphdbg " + " ".join([f'"{PICTURE[0]}"', *PICTURE[1:]])
+    return console.export_svg(title=title, theme=PAPER, unique_id="graphdbg")
+
+
+def main() -> None:
+    """Refresh the pages and the picture in place."""
+    os.chdir(ROOT)
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        page.write_text(rewritten(text), "utf-8")
+    (ROOT / "docs" / "run.svg").write_text(picture(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
