@@ -45,6 +45,8 @@ REFINED = 64  # moves that are differenced again at once
 ROUNDS = 40  # of them; by then a wrong gradient has long been found
 RESOLVED = 1e-2  # differences must tell a gradient to at least this part of it
 ZERO = 1e-9  # of what was added up: a gradient below it is a zero with rounding errors
+FIRST = 2.0**-3  # of the many steps; the last is 2^-18 of it
+SHORT = 2.0**-19  # the same where a kink may be that near: the last step is 2^-37
 ONE_SIDED = 2.0**-20  # the step of one-sided differences
 
 
@@ -239,7 +241,10 @@ class Examination:
             if not len(left):
                 return
             worst = left[np.argsort(-outcome.errors(self.rtol)[left], kind="stable")][:REFINED]
-            self._refine(moves, worst, outcome)
+            self._refine(moves, worst, outcome, FIRST)
+            if self.group.probe.kinked:
+                apart = worst[~self._close(outcome, size)[worst]]
+                self._refine(moves, apart, outcome, SHORT)
             settled[worst] = True
             self._judge(moves, worst, outcome, size)
             if any(outcome.verdict[at] == WRONG for at in worst):
@@ -273,9 +278,11 @@ class Examination:
         sizes_of = (np.max(np.abs(self.values[at]), initial=0) for at in used)
         return float(max(sizes_of, default=0.0))
 
-    def _refine(self, moves: Moves, which: Indices, outcome: Outcome) -> None:
+    def _refine(self, moves: Moves, which: Indices, outcome: Outcome, start: float) -> None:
         """Many steps, each a quarter of the one before, extrapolated."""
-        first = moves.scale[which] / 8
+        if not len(which):
+            return
+        first = moves.scale[which] * start
         levels = RATIO ** -np.arange(LEVELS)[:, None, None] * first
         factors = levels * np.array([1.0, -1.0])[:, None]
         values = self._values(moves, which, factors.reshape(2 * LEVELS, -1))
