@@ -194,3 +194,28 @@ def test_attention_ignores_masked_keys() -> None:
     assert trace["r"] == pytest.approx(numpy.array([[2.0]]))
     numpy.testing.assert_allclose(trace["f.d_K"][1], [0, 0], atol=0)
     numpy.testing.assert_allclose(trace["f.d_V"], [[0.5], [0], [0.5]], atol=1e-15)
+
+
+# ------------------------------------------------------------------ compiled
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_compiled_cross_entropy_at_the_extremes(name: str) -> None:
+    """What is fused for speed stays as stable as the nodes one by one."""
+    graph = gd.grad(gd.parse(f"o: Real[3]\ny: OneHot[3]\n{PROGRAMS[name]}"), of="L", wrt="o")
+    run = gd.compile(graph, outputs=["L", "L.d_o"])
+    for o in SCORES:
+        for y in numpy.eye(3):
+            trace = gd.evaluate(graph, {"o": o, "y": y})
+            loss, gradient = run(o=numpy.array(o), y=y)
+            numpy.testing.assert_allclose(loss, trace["L"], rtol=1e-13)
+            numpy.testing.assert_allclose(gradient, trace["L.d_o"], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", MP_ACTIVATIONS)
+def test_compiled_scalar_activations_at_the_extremes(name: str) -> None:
+    graph = gd.grad(gd.parse(f"x: Real\nf = {name}(x)"), of="f", wrt="x")
+    run = gd.compile(graph, outputs=["f", "f.d_x"])
+    for x in EXTREME:
+        trace = gd.evaluate(graph, {"x": x})
+        numpy.testing.assert_allclose(run(x=x), [trace["f"], trace["f.d_x"]], rtol=1e-13)
