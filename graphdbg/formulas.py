@@ -10,7 +10,7 @@ nodes), *closed* (in the inputs alone), *entries* (an explicit SymPy matrix).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +78,7 @@ class Formula:
     stamp: Stamp
     assumptions: tuple[str, ...] = ()
     parts: Mapping[int, Poly] = field(default_factory=dict)
+    blocks: tuple[tuple[Formula, ...], ...] = ()
     book: Formulary | None = None
     wrt: int | None = None
 
@@ -117,6 +118,10 @@ class Formula:
     @property
     def expr(self) -> sympy.Basic:
         """The SymPy expression: plain for a scalar, a matrix expression for an array."""
+        if self.blocks:
+            grid = [[block.expr for block in row] for row in self.blocks]
+            scalars = all(not block.shape for row in self.blocks for block in row)
+            return lazy.sympy().Matrix(grid) if scalars else lazy.sympy().BlockMatrix(grid)
         symbols = lazy.module("symbols")
         closed = self._closed_poly if not self.shape else None
         poly = self.poly if closed is None else closed
@@ -133,8 +138,20 @@ class Formula:
                 f"{self.title} has shape {to_text(self.shape)}, {count} entries: entries are "
                 f"written out for sizes that are numbers, up to {MAX_ENTRIES}; take the matrix form"
             )
+        if self.blocks:
+            matrix = lazy.sympy().Matrix
+            grid = [[block.square() for block in row] for row in self.blocks]
+            return matrix.vstack(*(matrix.hstack(*row) for row in grid))
         symbols = lazy.module("symbols")
         return symbols.entries(self.poly, self.free, self.shape, self.names)
+
+    def square(self) -> sympy.Matrix:
+        """The entries as a matrix: the output's entries are the rows, the input's the columns."""
+        rows = sizes.product(self.shape[: self.rows])
+        columns = sizes.product(self.shape[self.rows :])
+        found = self.entries()
+        flat = list(found) if self.shape else [found]
+        return lazy.sympy().Matrix(rows, columns, flat)
 
     def text(self, form: str = "matrix") -> str:
         """The formula in Unicode, in one of `FORMS`."""
@@ -142,6 +159,9 @@ class Formula:
 
     def form(self, form: str) -> str:
         """The text of one form; GraphError for a form that does not exist."""
+        if form in ("matrix", "closed") and self.blocks:
+            rows = (", ".join(block.form(form) for block in row) for row in self.blocks)
+            return "[" + ", ".join(f"[{row}]" for row in rows) + "]"
         if form == "matrix":
             return typeset.text(self.tree)
         if form == "closed":
@@ -155,10 +175,16 @@ class Formula:
 
     def latex(self) -> str:
         """The formula in LaTeX, without delimiters."""
+        if self.blocks:
+            rows = (" & ".join(block.latex() for block in row) for row in self.blocks)
+            return "\\begin{bmatrix} " + " \\\\ ".join(rows) + " \\end{bmatrix}"
         return typeset.latex(self.tree)
 
     def python(self) -> str:
         """The formula as NumPy code over the graph's names."""
+        if self.blocks:
+            rows = (", ".join(block.python() for block in row) for row in self.blocks)
+            return "np.block([" + ", ".join(f"[{row}]" for row in rows) + "])"
         return typeset.python(self.tree)
 
     @cached_property
@@ -247,6 +273,15 @@ class Formulary:
                     return self.make(node, f"∂{of}/∂{wrt}", derivative, y)
         return self.make(node, graph.names[node], None)
 
+    def second(self, of: str, row: str, column: str, node: int | None = None) -> Formula:
+        """The checked second derivative: d of `of.d_row` / d column."""
+        first = f"{of}.d_{row}"
+        if node is None:
+            node = self.graph.id(f"{first}.J_{column}")
+        below = f"∂{row}²" if row == column else f"∂{row}∂{column}"
+        derivative = Derivative(self.graph.names[node], first, column)
+        return self.make(node, f"∂²{of}/{below}", derivative)
+
     def make(
         self, node: int, title: str, derivative: Derivative | None, wrt: int | None = None
     ) -> Formula:
@@ -261,7 +296,7 @@ class Formulary:
         return Formula(
             graph, node, title, poly, shape, rows, self.names,
             stamp(stamped, node, rebuilt, derivative, self.points),
-            tuple(sorted(display.reasons.get(node, ()))), self._parts(poly), self, wrt,
+            tuple(sorted(display.reasons.get(node, ()))), self._parts(poly), book=self, wrt=wrt,
         )  # fmt: skip
 
     def _parts(self, poly: Poly) -> dict[int, Poly]:
@@ -405,11 +440,19 @@ def hessian(
     names = [_only(graph, None)] if wrt is None else [wrt] if isinstance(wrt, str) else list(wrt)
     built = hessian_graph(graph, target, names)
     book, node = Formulary(built), built.output_ids[-1]
-    if len(names) > 1:
-        return book.make(node, f"∂²{target}/∂({', '.join(names)})²", None)
-    first = f"{target}.d_{names[0]}"
-    derivative = Derivative(built.names[node], first, names[0])
-    return book.make(node, f"∂²{target}/∂{names[0]}²", derivative)
+    if len(names) == 1:
+        return book.second(target, names[0], names[0], node)
+    blocks = tuple(
+        tuple(book.second(target, row, column) for column in names) for row in names
+    )
+    worst = min((block.stamp for row in blocks for block in row), key=lambda found: found.digits)
+    first = blocks[0][0]
+    return replace(
+        first, node=node, title=f"∂²{target}/∂({', '.join(names)})²", stamp=worst,
+        poly=book.display.leaf(node), shape=built.shapes[node], blocks=blocks,
+        assumptions=tuple(dict.fromkeys(a for row in blocks for f in row for a in f.assumptions)),
+        parts={at: poly for row in blocks for f in row for at, poly in f.parts.items()},
+    )  # fmt: skip
 
 
 def _grouped(text: str) -> str:

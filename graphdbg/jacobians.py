@@ -34,7 +34,7 @@ def jacobian_graph(graph: Graph, of: str, wrt: str) -> Graph:
              for at, name in zip(pulled.input_ids, pulled.inputs, strict=True) if name != SEED}  # fmt: skip
     given[pulled.id(SEED)] = _identity(b, graph.shapes[target])
     node = replay(b, pulled, given, pulled.output_ids[0])
-    return finish(b, graph, node, f"{graph.names[target]}.J_{graph.names[source]}")
+    return finish(b, graph, node, f"{of}.J_{wrt}")
 
 
 def finish(b: Builder, graph: Graph, node: int, name: str) -> Graph:
