@@ -3,8 +3,8 @@
 
 
 def one_hot(y, num_classes):
-    """Rows of zeros with a 1 at position y: one axis more than y."""
-    return expand_dims(y, -1) == arange(num_classes)
+    """Rows of zeros with a 1 at position y: row y of the identity matrix."""
+    return eye(num_classes)[y]
 
 
 def pick(scores, y):
@@ -14,8 +14,11 @@ def pick(scores, y):
     assert y.ndim == scores.ndim - 1, "y holds a class number per example, or a one-hot row"
     if y.ndim == 0:
         return scores[y]
+    rows = arange(y.shape[0])
     if y.ndim == 1:
-        return scores[arange(y.size), y]
+        return scores[rows, y]
+    if y.ndim == 2:
+        return scores[expand_dims(rows, 1), arange(y.shape[1]), y]
     return sum(one_hot(y, scores.shape[-1]) * scores, axis=-1)
 
 
