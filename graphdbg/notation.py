@@ -1,4 +1,4 @@
-"""Paper notation to Python: `f=(x+y)z`, `2x²`, `xᵀ`, `W·x`, `A ⊙ B`, with a way back to the original text.
+"""Paper notation to Python: `f=(x+y)z`, `2x²`, `xᵀ`, `W·x`, `A ⊙ B`, and the way back.
 
 The rewriting works on tokens and knows no grammar beyond them: it writes the product that was left
 out, spells superscripts and signs as Python does, and gives each name that Python could not read
@@ -6,69 +6,32 @@ out, spells superscripts and signs as Python does, and gives each name that Pyth
 spans and carets always refer to what the person wrote.
 
 What the grammar has no word for is passed on: products of paper (`Wx`, `W·x`, `W×x`) are listed in
-`Rewritten.products`, a paper transpose is the attribute `_T`, an inverse `X⁻¹` the attribute `_inv`.
+`Rewritten.products`, a paper transpose is the attribute `_T`, an inverse `X⁻¹` is `_inv`.
 """
 
 from __future__ import annotations
 
 import keyword
 import re
-import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from .errors import SourceError, UnsupportedError
 from .source import Source, Span
+from .tokens import VALUES, Token, begins_operand, ends_operand, lex
 
-MAX_NESTING = 100  # brackets in brackets; the walk over them recurses, Python's own limit is 200
 GREEK = frozenset(
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron rho sigma "
     "tau upsilon phi chi psi omega".split()
 )
-_SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀ⊤"
 _PLAIN_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
 _SIGNS = {
     "⊙": "*", "∘": "*", "∗": "*", "−": "-", "–": "-", "÷": "/", "∕": "/",
     "≤": "<=", "≥": ">=", "≠": "!=", "^": "**",
 }  # fmt: skip
 _PRODUCTS = {"·": "·", "⋅": "·", "∙": "·", "×": "×"}
-_ADVICE = {
-    "∑": "write sum(...)", "Σ": "write sum(...)", "∏": "write prod(...)", "∫": "integrals are not "
-    "in the language", "∇": "gradients are taken of the whole graph, not written in it",
-    "“": 'write plain quotes, "..."', "”": 'write plain quotes, "..."', "$": "leave LaTeX's $ out",
-    "\\": "LaTeX commands are not read; write the function's name", "!": "write != for 'not equal'",
-    "?": "write a if c else b, or where(c, a, b)", "|": "write abs(...) or norm(...)",
-}  # fmt: skip
-
-_NAME = rf"[^\W\d₀-₉{_SUPERSCRIPTS}](?:[^\W{_SUPERSCRIPTS}]|[\u0300-\u036f])*"
-_TOKEN = re.compile(
-    rf"""(?P<space>(?:[ \t\f]|\\\r?\n)+)
-    |(?P<comment>\#[^\r\n]*)
-    |(?P<newline>\r\n|\n|\r)
-    |(?P<partial>∂[ \t]*(?P<of>{_NAME})[ \t]*/[ \t]*∂[ \t]*(?P<by>{_NAME}(?:\.{_NAME})*))
-    |(?P<string>"{{3}}(?:[^\\]|\\.)*?"{{3}}|'{{3}}(?:[^\\]|\\.)*?'{{3}}
-        |"(?:[^"\\\r\n]|\\[^\r\n])*"|'(?:[^'\\\r\n]|\\[^\r\n])*')
-    |(?P<number>0[xX][\da-fA-F]+(?![\w])|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)
-    |(?P<name>{_NAME})
-    |(?P<super>[{_SUPERSCRIPTS}]+)
-    |(?P<op>\*\*=?|//=?|==|!=|<=|>=|<<|>>|->|:=|\.\.\.|[-+*/@%&|^=<>~,:;.()\[\]{{}}']=?|[√…⋅∙·×⊙∘∗−–÷∕≤≥≠])
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_LAMBDA = re.compile(rf"lambda(?:[ \t]+[*]*{_NAME}[ \t]*(?:=[^,:\n]*)?(?:,[ \t]*[*]*{_NAME}[ \t]*(?:=[^,:\n]*)?)*)?[ \t]*:")
-_VALUES = frozenset({"True", "False", "None"})
 _ASSIGNMENTS = frozenset({"=", "+=", "-=", "*=", "/=", "**=", "@=", ":="})
-
-
-class Token(NamedTuple):
-    """A piece of the original text; `kind` is a group of the token pattern, `keyword` or `transpose`."""
-
-    kind: str
-    text: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,96 +80,6 @@ def rewrite(
     tokens = lex(source)
     writer = _Writer(source, tokens, survey(tokens, is_function, bound), bound)
     return writer.run()
-
-
-def lex(source: Source) -> list[Token]:
-    """The tokens of a program, without spaces, comments and the line breaks inside brackets."""
-    tokens: list[Token] = []
-    text, at, opened = source.text, 0, []
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            raise _unreadable(source, at)
-        kind, start, at = str(match.lastgroup), at, match.end()
-        if kind in ("of", "by"):
-            kind = "partial"
-        if kind in ("space", "comment") or (kind == "newline" and opened):
-            continue
-        if kind == "string" and text[start] == "'" and _is_transpose(tokens, start):
-            kind, at = "transpose", start + 1
-        if kind == "op" and text[start] == "'" and not (tokens and _ends_operand(tokens[-1])):
-            raise _unreadable(source, start)
-        token = _classify(kind, text[start:at], start, source)
-        at = token.end
-        tokens.append(token)
-        _count_bracket(token, opened, source)
-    return tokens
-
-
-def _classify(kind: str, text: str, start: int, source: Source) -> Token:
-    if kind == "op" and text.startswith("'"):
-        return Token("transpose", "'", start, start + 1)
-    if kind == "op" and len(text) == 2 and text[1] == "=" and text[0] in ",:;.()[]{}^~":
-        text = text if text == ":=" else text[0]
-    if kind == "name" and keyword.iskeyword(text) and text not in _VALUES:
-        is_name = text == "lambda" and not _LAMBDA.match(source.text, start)
-        is_name = is_name or text == "lambda" and _begins_line(source.text, start)
-        return Token("name" if is_name else "keyword", text, start, start + len(text))
-    if kind == "name":
-        text_end = start + len(text)
-        return Token(kind, unicodedata.normalize("NFC", text).replace("µ", "μ"), start, text_end)
-    return Token(kind, text, start, start + len(text))
-
-
-def _begins_line(text: str, start: int) -> bool:
-    return not text[text.rfind("\n", 0, start) + 1 : start].strip()
-
-
-def _is_transpose(tokens: list[Token], start: int) -> bool:
-    """A quote right after an operand, without a space, is a transpose, as in MATLAB."""
-    return bool(tokens) and tokens[-1].end == start and _ends_operand(tokens[-1])
-
-
-def _count_bracket(token: Token, opened: list[Token], source: Source) -> None:
-    if token.kind != "op":
-        return
-    if token.text in "([{":
-        opened.append(token)
-        if len(opened) > MAX_NESTING:
-            raise too_deep(source, token.start)
-    elif token.text in ")]}" and opened:
-        opened.pop()
-
-
-def too_deep(source: Source, at: int) -> SourceError:
-    """The error for the bracket at `at`, which is one too many inside others."""
-    return SourceError(
-        f"brackets are nested more than {MAX_NESTING} deep: name the inner parts on lines of their own",
-        span=Span(source, at, at + 1),
-    )
-
-
-def _unreadable(source: Source, at: int) -> SourceError:
-    char = source.text[at]
-    if char in "\"'":
-        return SourceError("this string is never closed", span=Span(source, at, at + 1))
-    known = f"'{char}' " if char.isprintable() else ""
-    advice = _ADVICE.get(char, "remove it or write its name in letters")
-    return SourceError(
-        f"cannot read the character {known}(U+{ord(char):04X}): {advice}",
-        span=Span(source, at, at + 1),
-    )
-
-
-def _ends_operand(token: Token) -> bool:
-    return (
-        token.kind in ("name", "number", "super", "transpose", "partial")
-        or token.kind == "op" and token.text in (")", "]", "}")
-    )  # fmt: skip
-
-
-def _begins_operand(token: Token) -> bool:
-    return token.kind in ("name", "number", "partial") or token.text in ("(", "√")
 
 
 # ------------------------------------------------------------- which names are functions
@@ -319,9 +192,7 @@ class _Writer:
             at += used
         if not self.pieces:
             self._put("", 0, 0)
-        return Rewritten(
-            "".join(self.parts), self.starts, self.pieces, self.products, self.names
-        )
+        return Rewritten("".join(self.parts), self.starts, self.pieces, self.products, self.names)
 
     def _gap(self, start: int, end: int) -> str:
         """The space between two tokens; comments are dropped, odd line breaks made plain."""
@@ -357,7 +228,7 @@ class _Writer:
     def _juxtaposed(self, at: int) -> bool:
         """Whether a product was left out before token `at`."""
         before, token = self.tokens[at - 1], self.tokens[at]
-        if not _ends_operand(before) or not _begins_operand(token):
+        if not ends_operand(before) or not begins_operand(token):
             return False
         if before.kind == "number" and token.kind == "number":
             return False
@@ -431,12 +302,20 @@ class _Writer:
     def _is_version(self, at: int) -> bool:
         """`h@1` without spaces, where that is the name of an earlier version of h."""
         parts = self.tokens[at : at + 3]
-        if len(parts) < 3 or (parts[0].kind, parts[1].text, parts[2].kind) != ("name", "@", "number"):
+        if len(parts) < 3 or (parts[0].kind, parts[1].text, parts[2].kind) != (
+            "name",
+            "@",
+            "number",
+        ):
             return False
         if parts[0].end != parts[1].start or parts[1].end != parts[2].start:
             return False
         first = at
-        while first >= 2 and self.tokens[first - 1].text == "." and self.tokens[first - 2].kind == "name":
+        while (
+            first >= 2
+            and self.tokens[first - 1].text == "."
+            and self.tokens[first - 2].kind == "name"
+        ):
             first -= 2
         return "".join(token.text for token in self.tokens[first : at + 3]) in self.bound
 
@@ -469,7 +348,7 @@ class _Writer:
 
     def _name(self, token: Token) -> None:
         name = token.text
-        if not name.isascii() or "@" in name or keyword.iskeyword(name) and name not in _VALUES:
+        if not name.isascii() or "@" in name or keyword.iskeyword(name) and name not in VALUES:
             plain = self.stand_ins.setdefault(name, f"_name{len(self.stand_ins)}_")
             self.names[plain] = name
             name = plain
@@ -488,7 +367,9 @@ class _Writer:
             spelled = f"**{run.translate(_PLAIN_DIGITS)}"
         else:
             span = Span(self.source, token.start, token.end)
-            raise SourceError(f"cannot read the superscript '{token.text}': write ^(...)", span=span)
+            raise SourceError(
+                f"cannot read the superscript '{token.text}': write ^(...)", span=span
+            )
         self._put(spelled, token.start, token.end)
 
     def _string(self, token: Token) -> None:
@@ -499,7 +380,9 @@ class _Writer:
 
     def _transpose(self, token: Token) -> None:
         before = self.parts[-1]
-        if before in ("f", "F") and re.match(r"'[^'\n]*\{[^'\n]*'", self.source.text[token.start :]):
+        if before in ("f", "F") and re.match(
+            r"'[^'\n]*\{[^'\n]*'", self.source.text[token.start :]
+        ):
             span = Span(self.source, token.start - 1, token.end)
             raise UnsupportedError("f-strings are not in the language", span=span)
         self._put("._T", token.start, token.end)

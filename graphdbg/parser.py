@@ -18,11 +18,11 @@ from numpy.typing import ArrayLike
 from . import sizes
 from .errors import GraphError, SourceError, ValueGivenError
 from .graph import Builder, Graph
-from .reading import Reader
+from .language.reading import Reader
+from .language.syntax import LARGE
+from .language.values import Ref
 from .sizes import Dim, Shape
 from .source import Source, Span
-from .syntax import LARGE
-from .values import Ref
 
 
 def parse(
@@ -86,7 +86,9 @@ def expression(builder: Builder, text: str, names: Mapping[str, int] | None = No
         return reader.tape.ref(reader.results[-1])
     if reader.scope.names:
         return reader.tape.ref(list(reader.scope.names.values())[-1])
-    raise SourceError("expected an expression", span=Span(Source(text, "<expression>"), 0, len(text)))
+    raise SourceError(
+        "expected an expression", span=Span(Source(text, "<expression>"), 0, len(text))
+    )
 
 
 def extend(builder: Builder, text: str, names: Mapping[str, int] | None = None) -> dict[str, int]:

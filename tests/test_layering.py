@@ -19,10 +19,10 @@ TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in zip(NAMES, F
 # A module may import what stands above it. `lazy` is the one place of late imports.
 ORDER = """
     lazy source errors sizes ops scalars shapes naming graph algebra gradients evaluator
-    views records serialization notation library parser networks
+    views records serialization tokens notation library language parser networks
     batching sampling differences verdicts node_slopes local_rules findings given_gradients
     gradient_rows checker
-    compiler_lowering compiler_scalar compiler_levels compiler_arrays compiler fast
+    compiler_programs compiler_products compiler_lowering compiler_scalar compiler_levels compiler_arrays compiler fast
     terms simplify
     trees products sums leaves contraction indexed matrices
     numpy_notation unicode_notation latex_notation typeset symbols

@@ -141,8 +141,8 @@ def test_an_f_string_is_not_a_transpose():
 
 
 pieces = st.sampled_from(
-    ["x", "yy", "2", "3.5", "(", ")", "+", "·", "²", "ᵀ", "'", " ", "θ", "sin(", "^", "-", "√", "[0]",
-     "=", "\n", ",", "lambda", "if", "@", '"a"', ":", ";", "#c\n"]
+    ["x", "yy", "2", "3.5", "(", ")", "+", "·", "²", "ᵀ", "'", " ", "θ", "sin(", "^", "-", "√",
+     "[0]", "=", "\n", ",", "lambda", "if", "@", '"a"', ":", ";", "#c\n"]
 )  # fmt: skip
 
 
@@ -156,7 +156,9 @@ def test_places_lead_back_in_order_and_inside_the_text(text):
     starts = [result.start(at) for at in range(len(result.text))]
     assert starts == sorted(starts)
     assert all(0 <= at <= len(text) for at in starts)
-    assert all(result.start(at) <= result.end(at + 1) <= len(text) for at in range(len(result.text)))
+    assert all(
+        result.start(at) <= result.end(at + 1) <= len(text) for at in range(len(result.text))
+    )
 
 
 @settings(max_examples=300, deadline=None)

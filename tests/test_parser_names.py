@@ -151,7 +151,9 @@ def test_a_ragged_value():
 
 
 def test_given_and_declared_shapes_must_agree():
-    with pytest.raises(ShapeError, match=r"declared with shape \(4,\), but the shape given for it is \(3,\)"):
+    with pytest.raises(
+        ShapeError, match=r"declared with shape \(4,\), but the shape given for it is \(3,\)"
+    ):
         parse("x: Real[4]\nf = sum(x)", shapes={"x": (3,)})
     assert parse("x: Real[n]\nf = sum(x)", shapes={"x": (3,)})["x"].shape != (3,)
 
@@ -192,7 +194,9 @@ def test_assigned_calls_are_labelled_by_their_target():
 
 
 def test_a_network_in_one_line_declares_its_parameters():
-    graph = parse("o = mlp(x, [16, 1], activation=tanh)\nL = sum(o.W1**2) + sum(o)", shapes={"x": (5, 2)})
+    graph = parse(
+        "o = mlp(x, [16, 1], activation=tanh)\nL = sum(o.W1**2) + sum(o)", shapes={"x": (5, 2)}
+    )
     assert graph.inputs == ("x", "o.W1", "o.b1", "o.W2", "o.b2")
     assert graph["o.W1"].shape == (2, 16)
     assert graph["o.W1"].frame is None

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphdbg import chains
 from graphdbg.errors import SourceError
 from graphdbg.evaluator import evaluate
+from graphdbg.language import chains
+from graphdbg.language.syntax import LARGE, is_plain
 from graphdbg.parser import parse
-from graphdbg.syntax import LARGE, is_plain
 
 
 def test_a_sum_of_10_000_terms():
@@ -71,7 +71,10 @@ def test_notation_late_in_a_long_program():
 
 
 def test_statements_over_many_lines_in_a_long_program():
-    block = "def g{0}(x):\n    y = (x +\n        {0})\n    if y.ndim == 0:\n        return y\n    else:\n        return sum(y)\n"
+    block = (
+        "def g{0}(x):\n    y = (x +\n        {0})\n    if y.ndim == 0:\n        return y\n"
+        "    else:\n        return sum(y)\n"
+    )
     calls = "".join(f"t{at} = g{at}(x)\n\n# comment ((\n" for at in range(300))
     text = "".join(block.format(at) for at in range(300)) + calls + "f = t7*t9\n"
     assert evaluate(parse(text), {"x": 1.0})["f"] == 80
@@ -85,7 +88,16 @@ def test_large_texts_with_notation_are_not_plain():
         return name == "sin"
 
     assert is_plain(plain, known)
-    for odd in ("f = x^2", "f = x'", "f = x(y)", "f = (x)(y)", "f = 2(x)", "f = θ", "sin = 2", "f = x.T(y)"):
+    for odd in (
+        "f = x^2",
+        "f = x'",
+        "f = x(y)",
+        "f = (x)(y)",
+        "f = 2(x)",
+        "f = θ",
+        "sin = 2",
+        "f = x.T(y)",
+    ):
         assert not is_plain(f"{plain}\n{odd}", known), odd
 
 
@@ -100,7 +112,7 @@ def test_large_and_small_texts_are_read_alike():
 def test_an_error_late_in_a_long_program_is_on_its_line():
     lines = [f"t{at} = x + {at}" for at in range(3_000)]
     lines[2_500] = "t2500 = (x +"
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises(SourceError, match="was never closed") as caught:
         parse("\n".join(lines))
     assert caught.value.span.line == 2_501
 

@@ -11,25 +11,28 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import arrays, ops
-from .errors import GraphError, ShapeError, SourceError, UnknownNameError, UnsupportedError
+from .. import ops
+from ..errors import GraphError, UnknownNameError, UnsupportedError
+from ..graph import Call, suggestion
+from ..scalars import TABLE
 from .functions import METHODS, find_function, function_names
-from .graph import NONE, Call, suggestion
-from .scalars import TABLE
-from .sizes import Size, to_text
 from .tape import Tape
-from .values import MISSING, REQUIRED, Function, Native, Ref, Scope, describe
+from .values import MISSING, REQUIRED, Function, Native, Ref, Scope
 
 if TYPE_CHECKING:
     from .reading import Reader
 
-MODULES = frozenset(
-    "np numpy jnp jax torch math F nn functional scipy special tf sp cmath".split()
-)
+MODULES = frozenset("np numpy jnp jax torch math F nn functional scipy special tf sp cmath".split())
 DIALECTS = {"torch": "torch", "F": "torch", "nn": "torch", "functional": "torch", "jax": "jax"}
 MAX_CALLS = 40  # calls inside calls; each takes some ten levels of Python's own stack
-MAX_ROUNDS = 1_000_000  # of all loops together: more would not be a graph anyone can hold
-_SAME = {"dim": "axis", "dims": "axes", "keepdim": "keepdims", "input": "x", "a": "x", "tensor": "x"}
+_SAME = {
+    "dim": "axis",
+    "dims": "axes",
+    "keepdim": "keepdims",
+    "input": "x",
+    "a": "x",
+    "tensor": "x",
+}
 _IGNORED = frozenset("dtype device requires_grad copy order out".split())
 
 
@@ -107,7 +110,9 @@ def _method(r: Reader, func: ast.Attribute) -> tuple[Any, list[Any], bool]:
             return module_function(r, func.attr, func, root.id), [], True
     if func.attr.startswith("_"):
         r.fail(
-            f"'{func.attr}' is not in the language: no tricks with attributes", func, UnsupportedError
+            f"'{func.attr}' is not in the language: no tricks with attributes",
+            func,
+            UnsupportedError,
         )
     value = r.value(func.value)
     if isinstance(value, (Native, Function)):
@@ -115,7 +120,11 @@ def _method(r: Reader, func: ast.Attribute) -> tuple[Any, list[Any], bool]:
     method = find_method(func.attr)
     if method is None:
         near = suggestion(func.attr, method_names())
-        r.fail(f"no method '{func.attr}'{near}; methods are functions such as .sum()", func, UnsupportedError)
+        r.fail(
+            f"no method '{func.attr}'{near}; methods are functions such as .sum()",
+            func,
+            UnsupportedError,
+        )
     r.point(func)
     return method, [r.tape.ref(value)], True
 
@@ -173,7 +182,11 @@ def keywords(r: Reader, tree: ast.Call, function: Native | Function) -> dict[str
     for keyword in tree.keywords:
         name = keyword.arg
         if name is None:
-            r.fail("**arguments are not in the language: write them out", keyword.value, UnsupportedError)
+            r.fail(
+                "**arguments are not in the language: write them out",
+                keyword.value,
+                UnsupportedError,
+            )
         if name not in known:
             name = _SAME.get(name, name)
         if name not in known:
@@ -206,7 +219,9 @@ def apply_native(tape: Tape, function: Native, positional: list[Any], named: dic
                 f"{function.name}() takes {len(parameters)} arguments, found {len(positional)}"
             )
         given = {name for (name, _), _ in zip(parameters, positional, strict=False)} | set(named)
-        missing = [name for name, default in parameters if default is REQUIRED and name not in given]
+        missing = [
+            name for name, default in parameters if default is REQUIRED and name not in given
+        ]
         if missing:
             tape.fail(f"{function.name}() needs the argument '{missing[0]}'")
         for (name, _), _ in zip(parameters, positional, strict=False):
@@ -316,92 +331,3 @@ def _default(r: Reader, function: Function, tree: ast.expr) -> Any:
         return r.value(tree)
     finally:
         r.scope, r.chunk = saved
-
-
-# ---------------------------------------------------------------------------------------- loops
-
-
-def iterate(r: Reader, tree: ast.expr) -> Iterator[Any]:
-    """The values a loop runs over, which must be known while reading; rows of an array, too."""
-    value = r.value(tree)
-    if type(value) is Ref:
-        shape = r.tape.shape(value)
-        if not shape:
-            r.fail("cannot loop over a scalar", tree, ShapeError)
-        if isinstance(shape[0], Size):
-            r.fail(
-                f"cannot loop over {shape[0]} rows: loops are unrolled, so the number must be known",
-                tree,
-                UnsupportedError,
-            )
-        r.point(tree)
-        value = arrays.rows(r.tape, value)
-    if not isinstance(value, (range, list, tuple)):
-        r.fail(f"cannot loop over {r.tape.name_of(value)}: write range(...) or a list", tree)
-    if len(value) + r.rounds > MAX_ROUNDS:
-        r.fail(f"loops of more than {MAX_ROUNDS} rounds are not unrolled", tree)
-    for each in value:
-        r.rounds += 1
-        if r.rounds > MAX_ROUNDS:
-            r.fail(f"loops of more than {MAX_ROUNDS} rounds are not unrolled", tree)
-        yield each
-
-
-def comprehension(r: Reader, tree: ast.ListComp | ast.GeneratorExp) -> list[Any]:
-    """The values of `[... for i in ... if ...]`; its variables are its own."""
-    outer = r.scope
-    inner = Scope(outer, {}, outer.label, outer.from_library)
-    found: list[Any] = []
-
-    def walk(depth: int) -> None:
-        if depth == len(tree.generators):
-            found.append(r.value(tree.elt))
-            return
-        generator = tree.generators[depth]
-        for value in iterate(r, generator.iter):
-            assign_loop(r, generator.target, value)
-            if all(_holds(r, test) for test in generator.ifs):
-                walk(depth + 1)
-
-    r.scope = inner
-    try:
-        walk(0)
-    finally:
-        r.scope = outer
-    return found
-
-
-def _holds(r: Reader, tree: ast.expr) -> bool:
-    value = r.value(tree)
-    if type(value) is Ref or isinstance(value, Size):
-        r.fail("the condition of a comprehension must be known while reading", tree, UnsupportedError)
-    return bool(value)
-
-
-def assign_loop(r: Reader, target: ast.expr, value: Any) -> None:
-    """Give the variables of a loop their values; they are no names of nodes."""
-    if isinstance(target, ast.Name):
-        r.scope.names[target.id] = value
-    elif isinstance(target, (ast.Tuple, ast.List)):
-        parts = unpack(r, value, len(target.elts), target)
-        for part, element in zip(target.elts, parts, strict=True):
-            assign_loop(r, part, element)
-    else:
-        r.fail("a loop assigns names", target)
-
-
-def unpack(r: Reader, value: Any, count: int, tree: ast.expr) -> list[Any]:
-    """The `count` parts of a tuple, a list, or an array's first axis."""
-    if type(value) is Ref:
-        shape = r.tape.shape(value)
-        if not shape or not isinstance(shape[0], int):
-            r.fail(f"cannot unpack an array of shape {to_text(shape)}", tree, ShapeError)
-        r.point(tree)
-        parts = arrays.rows(r.tape, value)
-    elif isinstance(value, (tuple, list, range)):
-        parts = list(value)
-    else:
-        r.fail(f"cannot unpack {describe(value)}", tree)
-    if len(parts) != count:
-        r.fail(f"{len(parts)} values for {count} names", tree, ShapeError)
-    return parts

@@ -1,4 +1,4 @@
-"""`Tape`: what functions of the language build with. A `Builder` that knows static values and errors.
+"""`Tape`: what functions of the language build with, a `Builder` with static values and errors.
 
 Every method that takes a value takes a `Ref` (a node) or a static number, list or tuple, which
 becomes a constant or an array. Errors carry the span of the expression that is being read.
@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from . import ops
-from .errors import GraphError, ShapeError, SourceError
-from .graph import Builder
-from .scalars import TABLE
-from .sizes import Dim, Shape, Size, to_text
+from .. import ops
+from ..errors import GraphError, ShapeError, SourceError
+from ..graph import Builder
+from ..scalars import TABLE
+from ..sizes import Dim, Shape, Size, to_text
 from .values import MAX_BITS, Ref, describe, is_number, is_static
 
 COMPARISONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})

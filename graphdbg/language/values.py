@@ -1,4 +1,4 @@
-"""What an expression of the language can be: a node of the tape (`Ref`) or a value known while reading.
+"""What an expression can be worth: a node of the tape (`Ref`) or a value known while reading.
 
 Sizes, axes, loop counters, tuples and strings are known while reading; they are plain Python
 objects. Static arithmetic is exact or not done: whole numbers and named dimensions only, and within
@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import sizes
-from .errors import ShapeError, SourceError
-from .sizes import Size
+from .. import sizes
+from ..errors import ShapeError, SourceError
+from ..sizes import Size
 from .syntax import Chunk
 
 MAX_BITS = 1000  # of a whole number: beyond 1023 bits it is no floating-point number any more
@@ -29,12 +29,14 @@ class Ref(int):
 
 @dataclass(frozen=True, eq=False)
 class Native:
-    """A function built into the language; `apply(tape, ...)` has the parameters it is called with."""
+    """A function built into the language; `apply(tape, ...)` has its parameters."""
 
     name: str
     apply: Callable[..., Any]
     row: str = ""  # of the elementwise table, where that is all it does
-    along_axis: bool = False  # written with a module's prefix or as a method, so `max(x, 1)` reduces
+    along_axis: bool = (
+        False  # written with a module's prefix or as a method, so `max(x, 1)` reduces
+    )
 
     @property
     def parameters(self) -> tuple[tuple[str, Any], ...]:
@@ -67,7 +69,7 @@ class Function:
 
 @dataclass(eq=False)
 class Scope:
-    """The names of a program, or of one call, whose free names are looked up where it was defined."""
+    """The names of a program, or of one call; free names are looked up where it was defined."""
 
     outer: Scope | None = None
     names: dict[str, Any] = field(default_factory=dict)
@@ -97,6 +99,14 @@ class Sentinel:
 
 REQUIRED = Sentinel("required")
 MISSING = Sentinel("missing")
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Why a block ended early: `return` (with its value), `break` or `continue`."""
+
+    kind: str
+    value: Any = None
 
 
 def is_number(value: Any) -> bool:
@@ -175,10 +185,12 @@ def _short(number: int) -> str:
 
 
 def compare(op: type[ast.cmpop], a: Any, b: Any) -> Any:
-    """The truth of `a op b` for static values; SourceError where sizes by name cannot be ordered."""
+    """The truth of `a op b` for static values; SourceError where named sizes are to be ordered."""
     if isinstance(a, Size) or isinstance(b, Size):
         if op in (ast.Lt, ast.LtE, ast.Gt, ast.GtE):
-            raise SourceError(f"cannot order {a} and {b}: a dimension known by name has no number yet")
+            raise SourceError(
+                f"cannot order {a} and {b}: a dimension known by name has no number yet"
+            )
     try:
         return _COMPARE[op](a, b)
     except TypeError as error:

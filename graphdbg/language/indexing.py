@@ -6,9 +6,9 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import ops, shapes
-from .errors import ShapeError, UnsupportedError
-from .sizes import Dim, Shape, Size, to_text
+from .. import ops, shapes
+from ..errors import ShapeError, UnsupportedError
+from ..sizes import Dim, Shape, Size, to_text
 from .tape import Tape
 from .values import Function, Native, Ref, is_number
 
@@ -47,7 +47,9 @@ def _index(r: Reader, tree: ast.expr) -> list[Any]:
             bounds = (each.lower, each.upper, each.step)
             parts.append(Part(*(None if bound is None else r.value(bound) for bound in bounds)))
         elif isinstance(each, ast.Starred):
-            r.fail("starred indices are not in the language: write them out", each, UnsupportedError)
+            r.fail(
+                "starred indices are not in the language: write them out", each, UnsupportedError
+            )
         else:
             value = r.value(each)
             if isinstance(value, (Native, Function)):
@@ -100,7 +102,9 @@ def _as_index(tape: Tape, part: Any) -> Any:
         return part
     if part is None or part is Ellipsis or isinstance(part, (int, Size, Part)):
         return part
-    tape.fail(f"an index is a whole number, a slice, None, ... or an array, found {tape.name_of(part)}")
+    tape.fail(
+        f"an index is a whole number, a slice, None, ... or an array, found {tape.name_of(part)}"
+    )
 
 
 def _without_dots(tape: Tape, parts: list[Any], shape: Shape) -> list[Any]:
@@ -152,12 +156,17 @@ def _range(tape: Tape, part: Part, dim: Dim) -> ops.Range:
     for bound in (part.start, part.stop, step):
         if bound is not None and (type(bound) is Ref or not isinstance(bound, (int, Size))):
             tape.fail(
-                f"the bounds of a slice are whole numbers known while reading, found {tape.name_of(bound)}",
+                "the bounds of a slice are whole numbers known while reading, "
+                f"found {tape.name_of(bound)}",
                 UnsupportedError,
             )
     if not isinstance(step, int) or step == 0:
         tape.fail("the step of a slice is a whole number, not 0", ShapeError)
-    if isinstance(dim, int) and not isinstance(part.start, Size) and not isinstance(part.stop, Size):
+    if (
+        isinstance(dim, int)
+        and not isinstance(part.start, Size)
+        and not isinstance(part.stop, Size)
+    ):
         chosen = range(*slice(part.start, part.stop, step).indices(dim))
         return (chosen.start if len(chosen) else 0, len(chosen), step)
     return _named_range(tape, part, dim, step)
@@ -223,5 +232,3 @@ def _common(tape: Tape, arrays: list[Ref]) -> list[Ref]:
     except ShapeError as error:
         tape.fail(f"the index arrays do not fit together: {error.message}", ShapeError)
     return [tape.broadcast_to(each, target) for each in arrays]
-
-

@@ -7,13 +7,14 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import calls, indexing, linear, ops, values
-from .errors import SourceError, UnsupportedError
-from .graph import suggestion
-from .scalars import INFIX
-from .sizes import Size, product
+from .. import ops
+from ..errors import SourceError, UnsupportedError
+from ..graph import suggestion
+from ..scalars import INFIX
+from ..sizes import Size, product
+from . import calls, indexing, linear, loops, values
 from .syntax import PaperProduct
-from .values import MISSING, Function, Native, Ref, describe, is_number, is_static
+from .values import MISSING, Function, Native, Ref, is_number, is_static
 
 if TYPE_CHECKING:
     from .reading import Reader
@@ -36,7 +37,7 @@ _ADVICE = {
     "Global": "names outside a function can be read in it anyway",
     "Nonlocal": "names outside a function can be read in it anyway",
     "Delete": "leave it out",
-    "Raise": "write assert condition, \"message\"",
+    "Raise": 'write assert condition, "message"',
     "Yield": "return a list",
     "YieldFrom": "return a list",
     "Await": "leave await out",
@@ -48,7 +49,8 @@ _ADVICE = {
     "Slice": "slices stand in square brackets after an array",
 }
 _CALLED = {
-    "Import": "import", "ImportFrom": "import", "While": "while loops", "Lambda": "lambda expressions",
+    "Import": "import", "ImportFrom": "import", "While": "while loops",
+    "Lambda": "lambda expressions",
     "ClassDef": "classes", "Try": "try", "TryStar": "try", "With": "with", "NamedExpr": "':='",
     "Dict": "dictionaries", "Set": "sets", "DictComp": "dictionaries", "SetComp": "sets",
     "JoinedStr": "f-strings", "Global": "global", "Nonlocal": "nonlocal", "Delete": "del",
@@ -59,7 +61,7 @@ _CALLED = {
 
 
 def unsupported(r: Reader, tree: ast.AST) -> NoReturn:
-    """Raise UnsupportedError for Python that the language does not have, with what to do instead."""
+    """Raise UnsupportedError for Python that the language does not have; it says what to do."""
     kind = type(tree).__name__
     name, advice = _CALLED.get(kind, kind), _ADVICE.get(kind, "see the language's description")
     raise UnsupportedError(f"{name}: not in the language; {advice}", span=r.chunk.span(tree))  # type: ignore[union-attr]
@@ -278,7 +280,7 @@ def _sequence(r: Reader, tree: ast.Tuple | ast.List) -> Any:
 
 
 def _comprehension(r: Reader, tree: ast.ListComp | ast.GeneratorExp) -> list[Any]:
-    return calls.comprehension(r, tree)
+    return loops.comprehension(r, tree)
 
 
 def _formatted(r: Reader, tree: ast.JoinedStr) -> str:
@@ -302,7 +304,11 @@ def _attribute(r: Reader, tree: ast.Attribute) -> Any:
         if found is not MISSING:
             return found
     if tree.attr.startswith("__"):
-        r.fail(f"'{tree.attr}' is not in the language: no tricks with attributes", tree, UnsupportedError)
+        r.fail(
+            f"'{tree.attr}' is not in the language: no tricks with attributes",
+            tree,
+            UnsupportedError,
+        )
     value = r.value(tree.value)
     if isinstance(value, (Native, Function)):
         value = r.ref(value, tree.value)

@@ -10,30 +10,22 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import calls, ops, sizes
-from .errors import GraphError, ShapeError, SourceError, UnknownNameError, UnsupportedError
+from .. import ops, sizes
+from ..errors import GraphError, SourceError, UnknownNameError
+from ..graph import NONE, Builder, Graph, suggestion
+from ..sizes import Shape, Size
+from ..source import Source, Span
 from .expressions import EXPRESSIONS, unsupported
 from .functions import find_function, is_function
-from .graph import NONE, Builder, Graph, suggestion
-from .sizes import Shape, Size, to_text
-from .source import Source, Span
+from .statements import STATEMENTS
 from .syntax import Chunk, statements
 from .tape import Tape
-from .values import MISSING, Function, Native, Ref, Scope
+from .values import MISSING, Function, Native, Ref, Scope, Signal
 
 CONSTANTS = {"pi": math.pi, "π": math.pi, "inf": math.inf}
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """Why a block ended early: `return` (with its value), `break` or `continue`."""
-
-    kind: str
-    value: Any = None
 
 
 class Reader:
@@ -50,7 +42,9 @@ class Reader:
         self.chunk: Chunk | None = None
         self.statement = 0
         self.rounds = 0
-        self.free: dict[str, int] = {}  # undeclared inputs, each with the statement that first used it
+        self.free: dict[
+            str, int
+        ] = {}  # undeclared inputs, each with the statement that first used it
         self.versions: dict[tuple[str, str], list[Any]] = {}
         self.results: list[Any] = []
         self.result_trees: list[ast.expr] = []
@@ -181,7 +175,7 @@ class Reader:
         """Execute one statement."""
         if self.scope is self.root:
             self.statement += 1
-        rule = _STATEMENTS.get(type(tree))
+        rule = STATEMENTS.get(type(tree))
         if rule is None:
             unsupported(self, tree)
         return rule(self, tree)
@@ -258,6 +252,8 @@ class Reader:
         scope = self.scope
         if scope is self.root and name in self.free and (("", name) not in self.versions):
             self._check_order(name, value, tree)
+        if type(value) is not Ref:
+            self.point(tree)
         if type(value) is Ref or scope is self.root:
             key = (scope.label, name)
             if key in self.versions:
@@ -275,7 +271,11 @@ class Reader:
         use = self.builder._known[(ops.Input(name, self.given.get(name, ())), ())]
         line = self.chunk.span(tree).line  # type: ignore[union-attr]
         cyclic = type(value) is Ref and self._depends(value, use)
-        what = "is defined by itself (a cyclic definition)" if cyclic else "is used before it is assigned"
+        what = (
+            "is defined by itself (a cyclic definition)"
+            if cyclic
+            else "is used before it is assigned"
+        )
         raise SourceError(
             f"'{name}' {what}: it is used here but assigned only on line {line}; "
             "assign it first, or give the input another name",
@@ -301,213 +301,3 @@ def _free_name(name: str, taken: Any) -> str:
         count += 1
         candidate = f"{name}_{count}"
     return candidate
-
-
-# ------------------------------------------------------------------------- statement rules
-
-
-def _expression(r: Reader, tree: ast.Expr) -> None:
-    if isinstance(tree.value, ast.Constant) and isinstance(tree.value.value, str):
-        return  # a comment in quotes
-    value = r.value(tree.value)
-    if r.scope is r.root:
-        several = isinstance(tree.value, ast.Tuple)
-        parts = value if several else [value]
-        found = [r.ref(part, tree.value) for part in parts]
-        r.results.append(tuple(found) if several else found[0])
-        r.result_trees.append(tree.value)
-
-
-def _assign(r: Reader, tree: ast.Assign) -> None:
-    targets = tree.targets
-    first = targets[0]
-    if type(tree.value) is ast.Call and type(first) is ast.Name:
-        value = calls.call(r, tree.value, first.id)
-    else:
-        value = r.value(tree.value)
-    if isinstance(value, (Native, Function)) and type(tree.value) is ast.Name and not is_function(tree.value.id):
-        value = r.ref(value, tree.value)
-    for target in targets:
-        _bind_target(r, target, value, tree)
-
-
-def _bind_target(r: Reader, target: ast.expr, value: Any, tree: Any) -> None:
-    if type(target) is ast.Name:
-        r.bind(target.id, value, tree)
-    elif isinstance(target, (ast.Tuple, ast.List)):
-        parts = calls.unpack(r, value, len(target.elts), target)
-        for part, element in zip(target.elts, parts, strict=True):
-            _bind_target(r, part, element, tree)
-    elif isinstance(target, ast.Subscript):
-        r.fail(
-            "entries cannot be assigned: values are immutable here; build a new array with "
-            "where(...), concatenate([...]) or array([...])",
-            target,
-            UnsupportedError,
-        )
-    else:
-        r.fail("only names can be assigned", target, UnsupportedError)
-
-
-def _annotated(r: Reader, tree: ast.AnnAssign) -> None:
-    if type(tree.target) is not ast.Name:
-        r.fail("only names can be declared", tree.target)
-    name = tree.target.id
-    annotation = tree.annotation
-    if isinstance(annotation, ast.Call) and isinstance(annotation.func, ast.Name):
-        if annotation.func.id == "_inputs" and tree.value is not None:
-            for parameter in annotation.args:
-                if isinstance(r.scope.find(parameter.id), type(MISSING)):  # type: ignore[attr-defined]
-                    r.free_name(parameter.id, parameter)  # type: ignore[attr-defined]
-            _assign(r, ast.copy_location(ast.Assign([tree.target], tree.value), tree))
-            return
-    domain, shape = _declaration(r, annotation)
-    if tree.value is not None:
-        value = r.value(tree.value)
-        r.point(tree)
-        r.bind(name, r.tape.broadcast_to(r.tape.ref(value), shape), tree)
-        return
-    _declare(r, tree, name, domain, shape)
-
-
-def _declare(r: Reader, tree: ast.AnnAssign, name: str, domain: str, shape: Shape) -> None:
-    if r.scope is not r.root:
-        r.fail("inputs are declared at the top of a program, not inside a function", tree)
-    if name in r.free:
-        r.fail(f"'{name}' is used before it is declared: declare it first", tree)
-    if ("", name) in r.versions or type(r.scope.names.get(name)) is Ref:
-        r.fail(f"'{name}' has a value already: declare it once, before it is used", tree)
-    given = r.given.get(name)
-    if given is not None and not _agree(given, shape):
-        r.fail(
-            f"'{name}' is declared with shape {to_text(shape)}, but the shape given for it is "
-            f"{to_text(given)}",
-            tree,
-            ShapeError,
-        )
-    r.point(tree.target)
-    r.declare(name, shape, domain)
-
-
-def _agree(given: Shape, declared: Shape) -> bool:
-    return len(given) == len(declared) and all(
-        a == b or isinstance(a, Size) or isinstance(b, Size)
-        for a, b in zip(given, declared, strict=True)
-    )
-
-
-def _declaration(r: Reader, annotation: ast.expr) -> tuple[str, Shape]:
-    """The domain and shape of `Real`, `Real[4]`, `OneHot[n, k]`."""
-    head, index = annotation, None
-    if isinstance(annotation, ast.Subscript):
-        head, index = annotation.value, annotation.slice
-    domain = head.id if isinstance(head, ast.Name) else ""
-    if domain not in ops.DOMAINS:
-        shown = r.chunk.span(head).text  # type: ignore[union-attr]
-        r.fail(
-            f"unknown kind of value '{shown}'{suggestion(domain, ops.DOMAINS)}; "
-            f"declare x: Real[4] with one of {', '.join(ops.DOMAINS)}",
-            head,
-            UnknownNameError,
-        )
-    if index is None:
-        return domain, ()
-    parts = index.elts if isinstance(index, ast.Tuple) else [index]
-    return domain, tuple(_declared_size(r, part) for part in parts)
-
-
-def _declared_size(r: Reader, tree: ast.expr) -> Any:
-    for part in ast.walk(tree):
-        if isinstance(part, ast.Name):
-            found = r.scope.find(part.id)
-            if found is MISSING:
-                r.root.names[part.id] = sizes.named(part.id)
-    value = r.value(tree)
-    r.point(tree)
-    return r.tape.size(value, "the sizes of a declared shape")
-
-
-def _augmented(r: Reader, tree: ast.AugAssign) -> None:
-    target = tree.target
-    if not isinstance(target, ast.Name):
-        _bind_target(r, target, None, tree)
-        return
-    load = ast.copy_location(ast.Name(target.id, ast.Load()), target)
-    whole = ast.copy_location(ast.BinOp(load, tree.op, tree.value), tree)
-    _assign(r, ast.copy_location(ast.Assign([target], whole), tree))
-
-
-def _define(r: Reader, tree: ast.FunctionDef) -> None:
-    if tree.decorator_list:
-        r.fail("decorators are not in the language", tree.decorator_list[0], UnsupportedError)
-    arguments = tree.args
-    if arguments.vararg or arguments.kwarg:
-        r.fail(
-            "functions take a fixed number of arguments: *args and **kwargs are not in the language",
-            arguments.vararg or arguments.kwarg,
-            UnsupportedError,
-        )
-    assert r.chunk is not None
-    r.scope.names[tree.name] = Function(tree, r.chunk, r.scope, r.scope.from_library)
-
-
-def _return(r: Reader, tree: ast.Return) -> Signal:
-    if not r.active:
-        r.fail("'return' outside of a function", tree)
-    if tree.value is None:
-        return Signal("return")
-    if type(tree.value) is ast.Call:
-        return Signal("return", calls.call(r, tree.value))
-    return Signal("return", r.value(tree.value))
-
-
-def _if(r: Reader, tree: ast.If) -> Signal | None:
-    return r.run(tree.body if truth(r, tree.test) else tree.orelse)
-
-
-def truth(r: Reader, tree: ast.expr) -> bool:
-    """A condition that must be known while reading."""
-    value = r.value(tree)
-    if type(value) is Ref:
-        r.fail(
-            "this condition depends on a value that is not known while reading: "
-            "use where(c, a, b) or `a if c else b`",
-            tree,
-            UnsupportedError,
-        )
-    if isinstance(value, Size):
-        r.fail(f"whether {value} is 0 is not known while reading", tree, UnsupportedError)
-    return bool(value)
-
-
-def _for(r: Reader, tree: ast.For) -> Signal | None:
-    for value in calls.iterate(r, tree.iter):
-        calls.assign_loop(r, tree.target, value)
-        signal = r.run(tree.body)
-        if signal is not None and signal.kind == "break":
-            return None
-        if signal is not None and signal.kind == "return":
-            return signal
-    return r.run(tree.orelse)
-
-
-def _assert(r: Reader, tree: ast.Assert) -> None:
-    if not truth(r, tree.test):
-        message = r.value(tree.msg) if tree.msg is not None else "the assertion does not hold"
-        r.fail(str(message), tree, ShapeError if r.scope.from_library else SourceError)
-
-
-_STATEMENTS: dict[type[ast.stmt], Callable[[Reader, Any], Signal | None]] = {
-    ast.Expr: _expression,
-    ast.Assign: _assign,
-    ast.AnnAssign: _annotated,
-    ast.AugAssign: _augmented,
-    ast.FunctionDef: _define,
-    ast.Return: _return,
-    ast.If: _if,
-    ast.For: _for,
-    ast.Assert: _assert,
-    ast.Pass: lambda r, tree: None,
-    ast.Break: lambda r, tree: Signal("break"),
-    ast.Continue: lambda r, tree: Signal("continue"),
-}

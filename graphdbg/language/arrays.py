@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from . import ops, sizes
-from .errors import ShapeError
-from .sizes import Dim, Shape, Size, product, to_text
+from .. import ops, sizes
+from ..errors import ShapeError
+from ..sizes import Dim, Shape, Size, product, to_text
 from .tape import Tape
 from .values import MISSING, Ref, describe, is_number
 
@@ -102,7 +102,9 @@ def linspace(tape: Tape, start: Any, stop: Any, num: Any = 50) -> Ref:
 def reshape(tape: Tape, x: Any, *shape: Any) -> Ref:
     """The same entries in another shape; one size may be -1, which is computed."""
     ref = tape.ref(x)
-    given = list(shape[0]) if len(shape) == 1 and isinstance(shape[0], (list, tuple)) else list(shape)
+    given = (
+        list(shape[0]) if len(shape) == 1 and isinstance(shape[0], (list, tuple)) else list(shape)
+    )
     if not given and not shape:
         tape.fail("reshape() needs a shape")
     unknown = [at for at, dim in enumerate(given) if type(dim) is int and dim == -1]
@@ -114,7 +116,9 @@ def reshape(tape: Tape, x: Any, *shape: Any) -> Ref:
 
 
 def _missing_size(tape: Tape, shape: Shape, given: list[Any]) -> Dim:
-    known = [tape.size(dim, "the sizes of a shape") for dim in given if dim != -1 or type(dim) is Ref]
+    known = [
+        tape.size(dim, "the sizes of a shape") for dim in given if dim != -1 or type(dim) is Ref
+    ]
     try:
         return sizes.divide(product(shape), product(known))
     except ShapeError as error:
@@ -159,7 +163,9 @@ def permute(tape: Tape, x: Any, *axes: Any) -> Ref:
 def _permuted(tape: Tape, ref: Ref, order: list[int]) -> Ref:
     rank = len(tape.shape(ref))
     if sorted(order) != list(range(rank)):
-        tape.fail(f"the axes {tuple(order)} are no order of the {rank} axes of the operand", ShapeError)
+        tape.fail(
+            f"the axes {tuple(order)} are no order of the {rank} axes of the operand", ShapeError
+        )
     return tape.transpose(ref, order)
 
 
@@ -192,7 +198,9 @@ def squeeze(tape: Tape, x: Any, axis: Any = None) -> Ref:
     axes = tape.axes(axis, len(shape))
     for at in axes:
         if shape[at] != 1:
-            tape.fail(f"cannot squeeze axis {at} of shape {to_text(shape)}: its size is not 1", ShapeError)
+            tape.fail(
+                f"cannot squeeze axis {at} of shape {to_text(shape)}: its size is not 1", ShapeError
+            )
     return tape.reshape(ref, tuple(dim for at, dim in enumerate(shape) if at not in axes))
 
 
@@ -214,7 +222,9 @@ def broadcast_to(tape: Tape, x: Any, *shape: Any) -> Ref:
 def expand(tape: Tape, x: Any, *shape: Any) -> Ref:
     """Repeated to a shape, -1 for sizes that stay, as in torch."""
     ref = tape.ref(x)
-    given = list(shape[0]) if len(shape) == 1 and isinstance(shape[0], (list, tuple)) else list(shape)
+    given = (
+        list(shape[0]) if len(shape) == 1 and isinstance(shape[0], (list, tuple)) else list(shape)
+    )
     own = tape.shape(ref)
     offset = len(given) - len(own)
     kept = [own[at - offset] if dim == -1 and at >= offset else dim for at, dim in enumerate(given)]
@@ -291,7 +301,10 @@ def split(tape: Tape, x: Any, sections: Any, axis: Any = 0) -> list[Ref]:
     try:
         part = sizes.divide(shape[at], sections)
     except ShapeError:
-        tape.fail(f"cannot split axis {at} of shape {to_text(shape)} into {sections} equal parts", ShapeError)
+        tape.fail(
+            f"cannot split axis {at} of shape {to_text(shape)} into {sections} equal parts",
+            ShapeError,
+        )
     return [part_of(tape, ref, at, part * piece, part) for piece in range(sections)]
 
 

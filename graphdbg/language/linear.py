@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import ops, shapes, sizes
-from .errors import ShapeError, SourceError
-from .graph import LETTERS
-from .sizes import Shape, to_text
+from .. import ops, shapes, sizes
+from ..errors import ShapeError, SourceError
+from ..graph import LETTERS
+from ..sizes import Shape, to_text
 from .tape import Tape
 from .values import Ref
 
@@ -117,7 +117,7 @@ def product(tape: Tape, a: Any, b: Any) -> Ref:
 
 
 def dot(tape: Tape, a: Any, b: Any) -> Ref:
-    """`numpy.dot`: with a scalar the plain product, else the sum over a's last, b's last but one axis."""
+    """`numpy.dot`: a plain product with a scalar, else the sum over a's last, b's last but one."""
     left, right = tape.ref(a), tape.ref(b)
     m, n = len(tape.shape(left)), len(tape.shape(right))
     if m == 0 or n == 0:
@@ -224,7 +224,7 @@ def einsum(tape: Tape, spec: Any, *operands: Any) -> Ref:
 def _without_dots(
     tape: Tape, text: str, inputs: list[str], refs: list[Ref]
 ) -> tuple[list[str], str]:
-    """The inputs with letters for `...`, and those letters: the same ones, counted from the right."""
+    """The inputs with letters for `...`, and those letters, the same ones from the right."""
     free = [letter for letter in LETTERS if letter not in text]
     counts = [
         len(tape.shape(ref)) - len(letters.replace("...", "")) if "..." in letters else 0

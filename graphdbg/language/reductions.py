@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import ops
-from .errors import ShapeError
-from .sizes import Size, product, to_text
+from .. import ops
+from ..errors import ShapeError
+from ..sizes import Size, product, to_text
 from .tape import Tape
 from .values import MISSING, Ref, is_number
 
@@ -140,13 +140,17 @@ def whole_numbers(tape: Tape, start: Any, stop: Any = MISSING, step: Any = 1) ->
         start, stop = 0, start
     for value in (start, stop, step):
         if type(value) is Ref or not isinstance(value, (int, Size)):
-            tape.fail(f"range() takes whole numbers known while reading, found {tape.name_of(value)}")
+            tape.fail(
+                f"range() takes whole numbers known while reading, found {tape.name_of(value)}"
+            )
     if step == 0:
         tape.fail("range() cannot go in steps of 0")
     if isinstance(stop, Size) and start == 0 and step == 1:
         return tape.emit(ops.Arange(stop))
     if isinstance(start, Size) or isinstance(stop, Size) or isinstance(step, Size):
-        tape.fail(f"range({start}, {stop}, {step}): loops are unrolled, so the numbers must be known")
+        tape.fail(
+            f"range({start}, {stop}, {step}): loops are unrolled, so the numbers must be known"
+        )
     return range(start, stop, step)
 
 

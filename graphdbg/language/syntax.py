@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from ..errors import SourceError
+from ..notation import Rewritten, rewrite
+from ..source import Source, Span
 from . import chains
-from .errors import SourceError
-from .notation import Rewritten, rewrite
-from .source import Source, Span
 
 CHUNK_LINES = 200  # trees of one chunk; 200 lines parse as fast per line as any other size
 LARGE = 4000  # characters; below, a text is always tokenised, which takes 2 ms at most
@@ -36,7 +36,7 @@ class PaperProduct(ast.operator):
 class Chunk:
     """Some lines of a program: what leads from a tree's place to the original text.
 
-    `starts` are the offsets of the lines in the Python text, the first one being line 1 of the tree.
+    `starts` are the offsets of the lines in the Python text, the first one is line 1 of the tree.
     """
 
     source: Source
@@ -106,7 +106,15 @@ def _chunks(text: str, starts: list[int], first: int = 0) -> Iterator[tuple[int,
     count = len(starts)
     while first < count:
         last = min(first + CHUNK_LINES, count)
-        while last < count and text[starts[last] : starts[last] + 1] in (" ", "\t", "\n", ")", "]", "e", "#"):
+        while last < count and text[starts[last] : starts[last] + 1] in (
+            " ",
+            "\t",
+            "\n",
+            ")",
+            "]",
+            "e",
+            "#",
+        ):
             last += 1  # an indented or closing line; `e` may be `else` or `elif`
         yield first, last
         first = last

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from . import arrays, library, linear, ops, reductions
-from .graph import NONE
-from .scalars import TABLE
-from .sizes import Size, to_text
+from .. import library, ops
+from ..graph import NONE
+from ..scalars import TABLE
+from ..sizes import Size, to_text
+from . import arrays, linear, reductions
 from .syntax import definition
 from .tape import Tape, elementwise
 from .values import Function, Native, Ref, Scope, is_number
@@ -50,7 +51,11 @@ def function_names() -> tuple[str, ...]:
 
 
 def _log(tape: Tape, x: Any, base: Any = None) -> Ref:
-    return tape.map("log", x) if base is None else tape.map("div", tape.map("log", x), tape.map("log", base))
+    return (
+        tape.map("log", x)
+        if base is None
+        else tape.map("div", tape.map("log", x), tape.map("log", base))
+    )
 
 
 def _where(tape: Tape, condition: Any, x: Any, y: Any) -> Ref:
@@ -160,7 +165,8 @@ _SAME_AS = {
 
 _BUILT_IN: dict[str, Callable[..., Any]] = {
     "log": _log, "ln": _log, "where": _where, "abs": _absolute, "absolute": _absolute,
-    "fabs": _absolute, "logical_not": _not, "stop_gradient": _stop_gradient, "detach": _stop_gradient,
+    "fabs": _absolute, "logical_not": _not, "stop_gradient": _stop_gradient,
+    "detach": _stop_gradient,
     "sum": reductions.total, "prod": reductions.prod, "argmax": reductions.argmax,
     "argmin": reductions.argmin, "any": reductions.anything, "all": reductions.everything,
     "amax": reductions.maximum, "amin": reductions.minimum,

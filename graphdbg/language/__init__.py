@@ -1,0 +1,1 @@
+"""Reading the language: from syntax trees to nodes on a tape. `parser` is its public face."""

@@ -1,0 +1,105 @@
+"""Loops over what is known while reading: rounds of `for`, comprehensions, and unpacking."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ShapeError, UnsupportedError
+from ..sizes import Size, to_text
+from . import arrays
+from .values import Ref, Scope, describe
+
+if TYPE_CHECKING:
+    from .reading import Reader
+
+MAX_ROUNDS = 1_000_000  # of all loops together: more would not be a graph anyone can hold
+
+
+def iterate(r: Reader, tree: ast.expr) -> Iterator[Any]:
+    """The values a loop runs over, which must be known while reading; rows of an array, too."""
+    value = r.value(tree)
+    if type(value) is Ref:
+        shape = r.tape.shape(value)
+        if not shape:
+            r.fail("cannot loop over a scalar", tree, ShapeError)
+        if isinstance(shape[0], Size):
+            r.fail(
+                f"cannot loop over {shape[0]} rows: loops are unrolled, their number is known",
+                tree,
+                UnsupportedError,
+            )
+        r.point(tree)
+        value = arrays.rows(r.tape, value)
+    if not isinstance(value, (range, list, tuple)):
+        r.fail(f"cannot loop over {r.tape.name_of(value)}: write range(...) or a list", tree)
+    if len(value) + r.rounds > MAX_ROUNDS:
+        r.fail(f"loops of more than {MAX_ROUNDS} rounds are not unrolled", tree)
+    for each in value:
+        r.rounds += 1
+        if r.rounds > MAX_ROUNDS:
+            r.fail(f"loops of more than {MAX_ROUNDS} rounds are not unrolled", tree)
+        yield each
+
+
+def comprehension(r: Reader, tree: ast.ListComp | ast.GeneratorExp) -> list[Any]:
+    """The values of `[... for i in ... if ...]`; its variables are its own."""
+    outer = r.scope
+    inner = Scope(outer, {}, outer.label, outer.from_library)
+    found: list[Any] = []
+
+    def walk(depth: int) -> None:
+        if depth == len(tree.generators):
+            found.append(r.value(tree.elt))
+            return
+        generator = tree.generators[depth]
+        for value in iterate(r, generator.iter):
+            assign_loop(r, generator.target, value)
+            if all(_holds(r, test) for test in generator.ifs):
+                walk(depth + 1)
+
+    r.scope = inner
+    try:
+        walk(0)
+    finally:
+        r.scope = outer
+    return found
+
+
+def _holds(r: Reader, tree: ast.expr) -> bool:
+    value = r.value(tree)
+    if type(value) is Ref or isinstance(value, Size):
+        r.fail(
+            "the condition of a comprehension must be known while reading", tree, UnsupportedError
+        )
+    return bool(value)
+
+
+def assign_loop(r: Reader, target: ast.expr, value: Any) -> None:
+    """Give the variables of a loop their values; they are no names of nodes."""
+    if isinstance(target, ast.Name):
+        r.scope.names[target.id] = value
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        parts = unpack(r, value, len(target.elts), target)
+        for part, element in zip(target.elts, parts, strict=True):
+            assign_loop(r, part, element)
+    else:
+        r.fail("a loop assigns names", target)
+
+
+def unpack(r: Reader, value: Any, count: int, tree: ast.expr) -> list[Any]:
+    """The `count` parts of a tuple, a list, or an array's first axis."""
+    if type(value) is Ref:
+        shape = r.tape.shape(value)
+        if not shape or not isinstance(shape[0], int):
+            r.fail(f"cannot unpack an array of shape {to_text(shape)}", tree, ShapeError)
+        r.point(tree)
+        parts = arrays.rows(r.tape, value)
+    elif isinstance(value, (tuple, list, range)):
+        parts = list(value)
+    else:
+        r.fail(f"cannot unpack {describe(value)}", tree)
+    if len(parts) != count:
+        r.fail(f"{len(parts)} values for {count} names", tree, ShapeError)
+    return parts
