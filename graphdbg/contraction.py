@@ -217,7 +217,7 @@ def _oriented(tops: list[Tree], straight: bool) -> tuple[Tree, Tree]:
 def inner_product(tops: list[Tree], bottoms: list[Tree]) -> Tree:
     """The sum over one index of a product of columns: `uᵀv`, `‖u‖²`, `tr A`, `sum(u)`."""
     if bottoms and len(tops) < 2:
-        return Total(SCALAR, hadamard(tops, bottoms))
+        return _total_of(hadamard(tops, bottoms))
     if len(tops) == 1:
         return _column_sum(tops[0])
     if len(tops) == 2 and tops[0] == tops[1] and not bottoms:
@@ -235,8 +235,18 @@ def _column_sum(column: Tree) -> Tree:
         case Diagonal(matrix=matrix):
             return Trace(SCALAR, matrix)
         case Product(factors=(*rest, Ones())):
-            return Total(SCALAR, product(*rest))
-    return Total(SCALAR, column)
+            return _total_of(product(*rest))
+    return _total_of(column)
+
+
+def _total_of(tree: Tree) -> Tree:
+    """`sum(X)`, scalars in front; whether X is transposed makes no difference."""
+    value, above, below, body = split(tree)
+    assert body is not None
+    flipped = transpose(body)
+    if marks(flipped) < marks(body):
+        body = flipped
+    return scale(value, (*above, Total(SCALAR, body)), below)
 
 
 def total(tops: list[Tree], bottoms: list[Tree]) -> Tree:
@@ -244,11 +254,11 @@ def total(tops: list[Tree], bottoms: list[Tree]) -> Tree:
     if bottoms or len(tops) == 1:
         if len(tops) == 1 and not bottoms and type(tops[0]) is Power and tops[0].exponent == 2:
             return power(Norm(SCALAR, tops[0].base), Fraction(2))
-        return Total(SCALAR, hadamard(tops, bottoms))
+        return _total_of(hadamard(tops, bottoms))
     first, rest = _oriented(tops, True)
     if first == rest:
         return power(Norm(SCALAR, first), Fraction(2))
-    plain = Total(SCALAR, hadamard(tops))
+    plain = _total_of(hadamard(tops))
     trace = _trace(product(first, transpose(rest)))
     is_chain = any(type(each) is Product for each in tops)
     return trace if is_chain or marks(trace) < marks(plain) else plain

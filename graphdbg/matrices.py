@@ -238,15 +238,16 @@ class Writer:
         variables = tuple(dict.fromkeys(i for i in indices if isinstance(i, str)))
         if len(variables) > 2:
             raise NoMatrix
-        inner: Poly = base.inner
-        if len(variables) < len(indices):
-            inner = reindex(inner, {f"@{at}": index for at, index in enumerate(indices)})
-            return self._applied(base, inner, variables, dims), variables
-        key = base, tuple(dims[index] for index in variables)
+        local = {f"@{at}": dims[index] for at, index in enumerate(variables)}
+        if len(variables) < len(indices):  # renamed to @s, which no bound index is called
+            safe = {name: f"@{at}" for at, name in enumerate(variables)}
+            places = {f"@{at}": safe.get(index, index) for at, index in enumerate(indices)}
+            inner = reindex(base.inner, places)
+            return self._applied(base, inner, tuple(local), local), variables
+        key = base, tuple(local.values())
         found = self._inner.get(key)
         if found is None:
-            local = {f"@{at}": dims[index] for at, index in enumerate(variables)}
-            found = self._inner[key] = self._applied(base, inner, tuple(local), local)
+            found = self._inner[key] = self._applied(base, base.inner, tuple(local), local)
         return found, variables
 
     def _applied(

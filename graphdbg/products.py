@@ -80,11 +80,18 @@ def scale(
 
 
 def _cancel(tops: list[Tree], bottoms: list[Tree]) -> tuple[list[Tree], list[Tree]]:
-    for each in list(bottoms):
-        if each in tops:
-            tops.remove(each)
-            bottoms.remove(each)
-    return tops, bottoms
+    """The scalars with each occurring once: powers of one base joined, what is on both sides gone."""
+    if len(tops) + len(bottoms) < 2:
+        return tops, bottoms
+    powers: dict[Tree, Fraction] = {}
+    for side, sign in ((tops, 1), (bottoms, -1)):
+        for each in side:
+            base, exponent = (each.base, each.exponent) if type(each) is Power else (each, 1)
+            powers[base] = powers.get(base, Fraction(0)) + sign * exponent
+    if len(powers) == len(tops) + len(bottoms):
+        return tops, bottoms
+    above = [power(base, exponent) for base, exponent in powers.items() if exponent > 0]
+    return above, [power(base, -exponent) for base, exponent in powers.items() if exponent < 0]
 
 
 def _scaled(value: Fraction, tops: list[Tree], bottoms: list[Tree], body: Tree | None) -> Tree:
@@ -124,12 +131,31 @@ def product(*factors: Tree) -> Tree:
         kept = chain[:1]
     if not kept:
         return scale(value, above, below)
-    kept = _join_diagonals(kept)
+    kept, inner = _without_scalars(_join_diagonals(kept))
+    if not kept:
+        return scale(value, (*above, *inner), below)
     shape = kept[0].shape[0], kept[-1].shape[1]
     body = kept[0] if len(kept) == 1 else Product(shape, tuple(kept))
-    if shape == SCALAR:
-        return scale(value, (*above, body), below)
-    return scale(value, above, below, body)
+    return scale(value, (*above, *inner), below, body)
+
+
+def _without_scalars(chain: list[Tree]) -> tuple[list[Tree], list[Tree]]:
+    """`u yᵀx vᵀ` is `u vᵀ` and the scalar `yᵀx`: a chain falls apart at outer products."""
+    if chain[0].shape[0] is not None and all(each.shape[1] is not None for each in chain[:-1]):
+        return chain, []
+    parts: list[list[Tree]] = [[]]
+    for each in chain:
+        if parts[-1] and parts[-1][-1].shape[1] is None and each.shape[0] is None:
+            parts.append([])
+        parts[-1].append(each)
+    kept: list[Tree] = []
+    scalars: list[Tree] = []
+    for part in parts:
+        if part[0].shape[0] is None and part[-1].shape[1] is None:
+            scalars.append(part[0] if len(part) == 1 else Product(SCALAR, tuple(part)))
+        else:
+            kept += part
+    return kept, scalars
 
 
 def _join_diagonals(chain: list[Tree]) -> list[Tree]:

@@ -107,12 +107,13 @@ class TextWriter:
 
     def apply(self, function: str, argument: Tree) -> Piece:
         if function == "abs":
-            return f"|{self.write(argument)[0]}|", ATOM
+            inside = self.write(argument)[0]
+            return (f"abs({inside})" if "|" in inside else f"|{inside}|"), ATOM
         name = {"sigmoid": "σ"}.get(function, function)
         return f"{name}({self.write(argument)[0]})", ATOM
 
     def norm(self, inside: str) -> str:
-        return f"‖{inside}‖"
+        return f"norm({inside})" if "‖" in inside else f"‖{inside}‖"
 
     def determinant(self, inside: str, log: bool) -> str:
         return f"log|det({inside})|" if log else f"det({inside})"
@@ -211,6 +212,9 @@ class TextWriter:
             if above and type(above[-1]) is t.IndexSum:
                 return f"{self._side_by_side(pieces[:-1])} {pieces[-1][0]}", PRODUCT
             return (self._side_by_side(pieces), PRODUCT) if pieces else None
+        if type(tree.body) is t.Quotient and type(tree.body.top) is t.Number and pieces:
+            bottom = self.at(tree.body.bottom, PRODUCT)
+            return f"{self._side_by_side(pieces)} / {bottom}", ELEMENTWISE
         body, level = self.write(tree.body)
         if type(tree.body) is t.Ones or (
             type(tree.body) is t.Product and type(tree.body.factors[0]) is t.Ones and pieces
