@@ -23,7 +23,7 @@ from .evaluator import Trace, as_array, evaluate
 from .findings import kinks_at, nonfinite_at
 from .given_gradients import compare_given
 from .gradient_rows import Examination, Group, groups_of, noise_at
-from .gradients import grad, names_of
+from .gradients import DIFFERENTIABLE, grad, names_of
 from .graph import Graph, Pass, describe
 from .local_rules import Fault, LocalRules
 from .sampling import sample
@@ -88,6 +88,7 @@ class Checker:
         self.graph, self.passes = _with_passes(graph, of, list(wrt) if wrt is not None else None)
         self.rules = [LocalRules(self.graph, backward) for backward in self.passes]
         self.groups: list[list[Group]] = []
+        self.shaken = [Group(self.graph, each, _continuous(self.graph)) for each in self.passes]
         self.sizes: dict[str, int] | None = None
 
     def check(
@@ -108,8 +109,8 @@ class Checker:
         self._prepare(trace.dims)
         tolerance = RTOL if rtol is None else rtol
         rows: list[Row] = []
-        for backward, groups in zip(self.passes, self.groups, strict=True):
-            rows += self._rows(backward, groups, trace, tolerance, seed)
+        for backward, groups, shaken in zip(self.passes, self.groups, self.shaken, strict=True):
+            rows += self._rows(backward, groups, shaken, trace, tolerance, seed)
         if lower is not None:
             loose = SINGLE_RTOL if rtol is None else rtol
             rows = [_single(row, self._upstream(row), trace, lower, loose) for row in rows]
@@ -132,15 +133,21 @@ class Checker:
             self.sizes = dict(dims)
 
     def _rows(
-        self, backward: Pass, groups: list[Group], trace: Trace, rtol: float, seed: int
+        self,
+        backward: Pass,
+        groups: list[Group],
+        shaken: Group,
+        trace: Trace,
+        rtol: float,
+        seed: int,
     ) -> list[Row]:
         values = trace.arrays
         if not np.isfinite(values[backward.of]).all():
             return [self._lost(backward, source, values) for source in backward.wrt]
         found: dict[str, Row] = {}
         with np.errstate(all="ignore"):
+            noise = noise_at(shaken, values, trace.dims, np.random.default_rng(seed))
             for group in groups:
-                noise = noise_at(group, values, trace.dims, np.random.default_rng(seed))
                 look = Examination(group, values, trace.dims, noise, rtol, seed)
                 found.update((row.wrt, row) for row in look.rows())
         return [found[self.graph.names[source]] for source in dict.fromkeys(backward.wrt)]
@@ -215,6 +222,11 @@ def _with_passes(
     return made, made.passes[-1:]
 
 
+def _continuous(graph: Graph) -> list[int]:
+    """The inputs that can be moved a little."""
+    return [at for at in graph.input_ids if graph.ops[at].domain in DIFFERENTIABLE]  # type: ignore[attr-defined]
+
+
 def _given(gradients: Gradients, point: Mapping[str, Any]) -> dict[str, Array]:
     """The user's gradients as arrays; functions are called with the inputs by name."""
     found = gradients(**point) if callable(gradients) else gradients
@@ -266,4 +278,3 @@ def _single(row: Row, upstream: int, trace: Trace, lower: Trace, rtol: float) ->
         row.numeric if row.entry == entry else float(want[entry]), max(worst, row.error), rtol,
         verdict, row.note,
     )  # fmt: skip
-

@@ -115,7 +115,7 @@ class Outcome:
     analytic: Array
     numeric: Array
     slack: Array  # what differences cannot tell
-    verdict: list[str]
+    verdict: NDArray[np.int8]  # places in BADNESS
 
     def errors(self, rtol: float) -> Array:
         """|analytic - numeric| over the larger of them, or over what differences can tell."""
@@ -192,7 +192,7 @@ class Examination:
         some = Entries(np.unique([*chosen, *largest]), self.scale)
         some.scale = self.scale[some.at]
         outcome = self.examine(directions)
-        if WRONG in outcome.verdict:
+        if (outcome.verdict == BAD).any():
             some.at = np.append(some.at, self._locate(directions, outcome))
             some.scale = self.scale[some.at]
         return self._rows(some, self.examine(some), (directions, outcome))
@@ -215,7 +215,7 @@ class Examination:
             numeric = slopes(values, steps)[0]
             made, size = moves.project(self.gradient), moves.size(self.gradient)
             slack = 4 * self.noise / steps
-            outcome = Outcome(made, numeric, slack, [GOOD] * len(made))
+            outcome = Outcome(made, numeric, slack, np.zeros(len(made), np.int8))
             self._settle(moves, outcome, size)
         return outcome
 
@@ -232,8 +232,7 @@ class Examination:
 
     def _settle(self, moves: Moves, outcome: Outcome, size: Array) -> None:
         """Difference again what disagrees or is lost in noise, worst first; set the verdicts."""
-        for at in np.flatnonzero(~np.isfinite(outcome.analytic)):
-            outcome.verdict[at] = NOT_FINITE
+        outcome.verdict[~np.isfinite(outcome.analytic)] = BADNESS.index(NOT_FINITE)
         doubtful = self._doubtful(outcome, size)
         settled = np.zeros(len(size), bool)
         for _ in range(ROUNDS):
@@ -247,10 +246,9 @@ class Examination:
                 self._refine(moves, apart, outcome, SHORT)
             settled[worst] = True
             self._judge(moves, worst, outcome, size)
-            if any(outcome.verdict[at] == WRONG for at in worst):
+            if (outcome.verdict[worst] == BAD).any():
                 break
-        for at in np.flatnonzero(doubtful & ~settled):
-            outcome.verdict[at] = WRONG
+        outcome.verdict[doubtful & ~settled] = BAD
 
     def _doubtful(self, outcome: Outcome, size: Array) -> NDArray[np.bool_]:
         known = np.isfinite(outcome.analytic)
@@ -294,13 +292,13 @@ class Examination:
         apart = [at for at in which if not (close[at] and resolved[at])]
         bracketed = self._bracketed(moves, np.array(apart, np.intp), outcome) if apart else []
         for at in which:
+            lost = close[at] or not resolved[at] or not np.isfinite(outcome.numeric[at])
+            found = NOISY if lost else WRONG
             if close[at] and resolved[at]:
-                outcome.verdict[at] = GOOD
+                found = GOOD
             elif at in bracketed:
-                outcome.verdict[at] = CONVENTION
-            else:
-                lost = close[at] or not resolved[at] or not np.isfinite(outcome.numeric[at])
-                outcome.verdict[at] = NOISY if lost else WRONG
+                found = CONVENTION
+            outcome.verdict[at] = BADNESS.index(found)
 
     def _bracketed(self, moves: Moves, which: Indices, outcome: Outcome) -> list[int]:
         """The moves whose analytic slope lies between two different one-sided differences."""
@@ -320,7 +318,7 @@ class Examination:
 
     def _locate(self, moves: Directions, outcome: Outcome) -> int:
         """An entry that is wrong: a wrong direction divided into eight parts, again and again."""
-        wrong = outcome.verdict.index(WRONG)
+        wrong = int(np.argmax(outcome.verdict == BAD))
         along, entries = moves.along[wrong], np.arange(len(self.flat))
         while len(entries) > 1:
             parts = np.array_split(entries, min(8, len(entries)))
@@ -369,20 +367,21 @@ class Examination:
         if not len(mine):
             return Row(names[source], names[of], checked, None, 0.0, 0.0, 0.0, self.rtol, GOOD)
         errors = outcome.errors(self.rtol)[mine]
-        rank = np.array([BADNESS.index(outcome.verdict[at]) for at in mine])
-        worst = int(np.lexsort((errors, rank))[-1])
+        worst = int(np.lexsort((errors, outcome.verdict[mine]))[-1])
         at = int(mine[worst])
+        verdict = BADNESS[outcome.verdict[at]]
         entry = None
         if places is not None:
             entry = tuple(int(each) for each in np.unravel_index(int(places[worst]), shape))
         return Row(
             names[source], names[of], checked, entry, float(outcome.analytic[at]),
-            float(outcome.numeric[at]), float(errors[worst]), self.rtol, outcome.verdict[at],
-            NOTES.get(outcome.verdict[at], ""),
+            float(outcome.numeric[at]), float(errors[worst]), self.rtol, verdict,
+            NOTES.get(verdict, ""),
         )  # fmt: skip
 
 
 BADNESS = (GOOD, CONVENTION, NOISY, WRONG, NOT_FINITE)
+BAD = BADNESS.index(WRONG)
 NOTES = {
     CONVENTION: "the point is on a kink: the gradient lies between the one-sided differences",
     NOISY: "differences cannot tell: the target jumps here, or its rounding errors hide the slope",
