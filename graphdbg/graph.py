@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import lazy, ops, shapes
 from .errors import GraphError, ShapeError, UnknownNameError
 from .naming import default_names
+from .ops import Op
 from .sizes import Dim, Shape, Size, names_in, to_text
 from .source import Source, Span
 
@@ -135,7 +136,9 @@ class Graph:
 
     def id(self, name: str) -> int:
         """The position on the tape of the node called `name`."""
-        found = self.aliases.get(name)
+        found = self.aliases.get(name, self._given_ids.get(name))
+        if found is None:
+            found = self._gradient_id(name)
         if found is None:
             found = self.ids.get(name)
         if found is None:
@@ -191,6 +194,17 @@ class Graph:
             for y, g in backward.upstream.items()
         }
         return gradients | {name: at for at, name in enumerate(names)} | self.aliases
+
+    @cached_property
+    def _given_ids(self) -> dict[str, int]:
+        return {name: at for at, name in self.given_names.items()}
+
+    def _gradient_id(self, name: str) -> int | None:
+        """Where the only pass has the gradient `of.d_h`: naming all of a large tape is slow."""
+        of, found, h = name.partition(".d_")
+        if not found or len(self.passes) != 1 or self.given_names.get(self.passes[0].of) != of:
+            return None
+        return self.passes[0].upstream.get(self._given_ids.get(h, NONE))
 
     @cached_property
     def users(self) -> list[list[int]]:
@@ -286,7 +300,7 @@ class Builder:
     phase: int = 0
 
     def __post_init__(self) -> None:
-        self._known = {
+        self._known: dict[tuple[Any, ...], int] = {
             (getattr(op, "function", op), args): at
             for at, (op, args) in enumerate(zip(self.ops, self.args, strict=True))
         }
@@ -300,7 +314,7 @@ class Builder:
             dict(graph.aliases), list(graph.calls), graph.passes, graph.source,
         )  # fmt: skip
 
-    def emit(self, op: ops.Op, *args: int) -> int:
+    def emit(self, op: Op, *args: int) -> int:
         """The id of `op` applied to nodes; ShapeError (with the span) where shapes do not fit."""
         key = (getattr(op, "function", op), args)
         found = self._known.get(key)
@@ -314,7 +328,7 @@ class Builder:
         self._append(op, args, shape)
         return at
 
-    def _append(self, op: ops.Op, args: tuple[int, ...], shape: Shape) -> None:
+    def _append(self, op: Op, args: tuple[int, ...], shape: Shape) -> None:
         self.ops.append(op)
         self.args.append(args)
         self.shapes.append(shape)
@@ -331,7 +345,10 @@ class Builder:
 
     def const(self, value: int | float | Dim, shape: Shape = ()) -> int:
         """The id of an array of `shape` filled with one number."""
-        return self.emit(ops.const_of(value, shape))
+        found = self._known.get((value, shape))
+        if found is None:
+            found = self._known[value, shape] = self.emit(ops.Const(value, shape))
+        return found
 
     def map(self, function: str, *args: int) -> int:
         """The id of an elementwise function, its operands broadcast explicitly."""

@@ -182,12 +182,6 @@ def map_of(function: str) -> Map:
     return Map(function)
 
 
-@lru_cache(maxsize=4096, typed=True)
-def const_of(value: int | float | Dim, shape: Shape) -> Const:
-    """The `Const` of a number and a shape."""
-    return Const(value, shape)
-
-
 @lru_cache(maxsize=4096)
 def contract_of(spec: str) -> Contract:
     """The `Contract` of an einsum specification such as `ij,jk->ik`."""
