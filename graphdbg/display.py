@@ -19,12 +19,14 @@ from . import ops, terms
 from .evaluator import evaluate
 from .graph import NONE, Graph
 from .lowering import Lowering
-from .normal import Arithmetic, RowSum
+from .normal import Arithmetic
 from .proofs import declared_row_sums
+from .reduction import RowSum
 from .terms import Algebra, Base, Factor, Poly, Raw, TooLarge
 
 MAX_COST = 60  # factors in one formula; what is longer no longer fits a line or an eye
-SHARED_COST = 8  # of an upstream gradient that would be written out several times
+SHARED_SUM = 8  # cost of a gradient with sums in it (matrix products) that is used twice
+SHARED_COST = 24  # of one without: elementwise factors may still cancel where they meet
 MAX_NODES = 5000  # of a graph whose quotients are looked at: past it, formulas stay as they fall
 MAX_DEPTH = 40  # brackets multiplied out one inside the other
 MAX_TERMS = 24  # terms that multiplying out a bracket may give
@@ -101,10 +103,16 @@ class Display(Lowering):
             poly = self._written(at)
         except TooLarge:
             return self.leaf(at)
-        if self.graph.args[at] and poly.cost() > (SHARED_COST if at in self.shared else MAX_COST):
+        if self.graph.args[at] and poly.cost() > self._allowed(at, poly):
             self.definitions[at] = poly
             return self.leaf(at)
         return poly
+
+    def _allowed(self, at: int, poly: Poly) -> int:
+        """The cost up to which a node is written in place; less where it is needed twice."""
+        if at not in self.shared:
+            return MAX_COST
+        return SHARED_SUM if any(bound for _, bound in poly.terms) else SHARED_COST
 
     def _written(self, at: int) -> Poly:
         """The node over its operands' formulas, improved; its reasons are theirs and its own."""
@@ -124,18 +132,43 @@ class Display(Lowering):
         related = self._related(poly)
         if related is not None and related.cost() <= poly.cost():
             poly = related
-        flat = self._flat(poly) if _brackets(poly) and poly.cost() <= MAX_COST else None
-        if flat is not None and flat.cost() < poly.cost():
-            poly = flat
+        if any(self._may_cancel(poly, bracket) for bracket in _brackets(poly)):
+            flat = self._flat(poly)
+            if flat is not None and flat.cost() < poly.cost():
+                poly = flat
         return self._factored(poly)
 
     def _expanded(self, poly: Poly) -> Poly:
-        """The polynomial with each bracket multiplied out where that makes it shorter."""
+        """The polynomial with brackets multiplied out where that is shorter; common factors wait."""
+        common = common_factors(poly) if len(poly) > 1 and not _has_delta(poly) else []
+        if common:
+            rest = self._multiplied_out(self.arithmetic.over(poly, common))
+            poly = terms.multiply(terms.monomial(*common), self.arithmetic.group(rest))
+        return self._multiplied_out(poly)
+
+    def _may_cancel(self, poly: Poly, bracket: Base) -> bool:
+        """Whether multiplying the bracket out could make anything shorter: a cheap first look."""
+        if len(poly) > 1:
+            return True
+        ((factors, bound),) = poly.terms
+        outer = {base: power > 0 for base, _, power in factors if base is not bracket}
+        if any(base.kind == "bracket" and not up for base, up in outer.items()):
+            return True
+        inner = [f for factors, _ in bracket.inner.terms for f in factors]
+        sums = self.arithmetic.reducer.row_sums
+        if bound and any(base.kind == "leaf" and base.data in sums for base, _, _ in inner):
+            return True
+        return any(outer.get(base, power > 0) != (power > 0) for base, _, power in inner)
+
+    def _multiplied_out(self, poly: Poly) -> Poly:
         tried: set[tuple[Base, int]] = set()
         while True:
             bracket = next((b for b in _brackets(poly) if (b, poly.cost()) not in tried), None)
             if bracket is None:
                 return poly
+            if not self._may_cancel(poly, bracket) and not _is_alone(poly, bracket):
+                tried.add((bracket, poly.cost()))
+                continue
             tried.add((bracket, poly.cost()))
             if len(poly) * len(bracket.inner) > MAX_TERMS:
                 continue
@@ -167,7 +200,7 @@ class Display(Lowering):
 
     def _factored(self, poly: Poly) -> Poly:
         """Factors that every term has, in front of a bracket with the rest."""
-        if len(poly) < 2 or any(f[0].kind == "delta" for key in poly.terms for f in key[0]):
+        if len(poly) < 2 or _has_delta(poly):
             return poly  # diag(p) - p pᵀ is what people know, not (I - p 1ᵀ) diag(p)
         common = common_factors(poly)
         if not common:
@@ -270,6 +303,10 @@ def _brackets(poly: Poly) -> list[Base]:
     for factors, _ in poly.terms:
         found.update((base, None) for base, _, p in factors if base.kind == "bracket" and p == 1)
     return list(found)
+
+
+def _has_delta(poly: Poly) -> bool:
+    return any(base.kind == "delta" for factors, _ in poly.terms for base, _, _ in factors)
 
 
 def _is_alone(poly: Poly, bracket: Base) -> bool:

@@ -27,8 +27,9 @@ from .gradients import grad
 from .graph import Builder, Graph
 from .jacobians import hessian_graph, jacobian_graph
 from .lowering import Lowering
-from .normal import Arithmetic, RowSum
+from .normal import Arithmetic
 from .parser import expression
+from .reduction import RowSum
 from .sampling import sample, sizes_for
 from .sizes import to_text
 from .source import Source, Span
