@@ -52,7 +52,8 @@ class Token(NamedTuple):
 def lex(source: Source) -> list[Token]:
     """The tokens of a program, without spaces, comments and the line breaks inside brackets."""
     tokens: list[Token] = []
-    text, at, opened = source.text, 0, []
+    opened: list[Token] = []
+    text, at = source.text, 0
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:

@@ -42,12 +42,14 @@ _IGNORED = frozenset("dtype device requires_grad copy order out".split())
 def call(r: Reader, tree: ast.Call, label: str | None = None) -> Any:
     """The value of a call; `label` is the name its result will be assigned to."""
     func = tree.func
+    given: list[Any] = []
+    general = False
     if type(func) is ast.Name:
-        function, given, general = _called(r, func, tree), [], False
+        function = _called(r, func, tree)
     elif type(func) is ast.Attribute:
         function, given, general = _method(r, func)
     else:
-        function, given, general = r.value(func), [], False
+        function = r.value(func)
     if not isinstance(function, (Native, Function)):
         return _product(r, tree, function)
     if isinstance(function, Native) and function.row and len(tree.args) == 1 and not tree.keywords:
@@ -64,6 +66,20 @@ def call(r: Reader, tree: ast.Call, label: str | None = None) -> Any:
         r.point(tree)
         return apply_native(r.tape, function, positional, named)
     return apply_written(r, function, positional, named, tree, label)
+
+
+def dotted(tree: ast.expr) -> list[str] | None:
+    """The names of `a.b.c`, None for another expression."""
+    parts: list[str] = []
+    while isinstance(tree, ast.Attribute):
+        parts.append(tree.attr)
+        tree = tree.value
+    return [tree.id, *reversed(parts)] if isinstance(tree, ast.Name) else None
+
+
+def is_module(r: Reader, name: str) -> bool:
+    """Whether a name is a module's, such as np, and not a value's."""
+    return name in MODULES and r.scope.find(name) is MISSING and name not in r.given
 
 
 def _called(r: Reader, func: ast.Name, tree: ast.Call) -> Any:
@@ -102,12 +118,9 @@ def _product(r: Reader, tree: ast.Call, value: Any) -> Any:
 
 def _method(r: Reader, func: ast.Attribute) -> tuple[Any, list[Any], bool]:
     """`np.sum` or `x.sum`: the function, the array it is a method of, and that it is general."""
-    root: ast.expr = func
-    while isinstance(root, ast.Attribute):
-        root = root.value
-    if isinstance(root, ast.Name) and root.id in MODULES:
-        if r.scope.find(root.id) is MISSING and root.id not in r.given:
-            return module_function(r, func.attr, func, root.id), [], True
+    path = dotted(func)
+    if path is not None and is_module(r, path[0]):
+        return module_function(r, path, func), [], True
     if func.attr.startswith("_"):
         r.fail(
             f"'{func.attr}' is not in the language: no tricks with attributes",
@@ -129,15 +142,14 @@ def _method(r: Reader, func: ast.Attribute) -> tuple[Any, list[Any], bool]:
     return method, [r.tape.ref(value)], True
 
 
-def module_function(r: Reader, name: str, tree: ast.expr, module: str = "np") -> Any:
-    """The function a module's name stands for: `np.linalg.inv` is `inv`.
+def module_function(r: Reader, path: list[str], tree: ast.expr) -> Native | Function:
+    """The function a dotted name stands for: `np.linalg.inv` is `inv`.
 
     Where another library means something else by a name, the function is the dialect's:
     `torch.var` is `torch_var`, which divides by count - 1.
     """
-    function = METHODS.get(name) if name in ("view", "size") else None
-    if module in DIALECTS:
-        function = function or find_function(f"{DIALECTS[module]}_{name}")
+    root, name = path[0], path[-1]
+    function = find_function(f"{DIALECTS[root]}_{name}") if root in DIALECTS else None
     function = function or find_function(name)
     if function is None:
         near = suggestion(name, function_names())
@@ -180,8 +192,8 @@ def keywords(r: Reader, tree: ast.Call, function: Native | Function) -> dict[str
     known = parameter_names(function)
     found: dict[str, Any] = {}
     for keyword in tree.keywords:
-        name = keyword.arg
-        if name is None:
+        name = keyword.arg or ""
+        if not name:
             r.fail(
                 "**arguments are not in the language: write them out",
                 keyword.value,

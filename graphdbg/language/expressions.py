@@ -116,8 +116,9 @@ def _static(r: Reader, tree: ast.BinOp, op: type[ast.operator], left: Any, right
     if op is PaperProduct:
         op = ast.Mult
     sequences = (list, tuple)
-    if isinstance(left, sequences) and op is ast.Add and type(left) is type(right):
-        return left + right
+    for kind in (list, tuple):
+        if isinstance(left, kind) and isinstance(right, kind) and op is ast.Add:
+            return left + right  # type: ignore[operator]
     if isinstance(left, sequences) and op is ast.Mult and isinstance(right, int):
         if len(left) * right > 1_000_000:
             r.fail(f"a {type(left).__name__} of {len(left) * right} values is too long", tree)
@@ -218,7 +219,7 @@ def _compare_two(
             return values.compare(op, left[0], right[0])
         except SourceError as error:
             r.fail(error.message, tree)
-    function = INFIX.get(op)  # type: ignore[call-overload]
+    function = INFIX.get(op)
     if function is None:
         r.fail("arrays are compared with == != < <= > >=", tree, UnsupportedError)
     a, b = r.ref(*left), r.ref(*right)
@@ -298,9 +299,9 @@ def _formatted(r: Reader, tree: ast.JoinedStr) -> str:
 
 
 def _attribute(r: Reader, tree: ast.Attribute) -> Any:
-    dotted = _dotted(tree)
-    if dotted is not None:
-        found = _by_dotted_name(r, dotted, tree)
+    path = calls.dotted(tree)
+    if path is not None:
+        found = _by_dotted_name(r, path, tree)
         if found is not MISSING:
             return found
     if tree.attr.startswith("__"):
@@ -327,24 +328,16 @@ def _attribute(r: Reader, tree: ast.Attribute) -> Any:
     )
 
 
-def _dotted(tree: ast.expr) -> list[str] | None:
-    parts: list[str] = []
-    while isinstance(tree, ast.Attribute):
-        parts.append(tree.attr)
-        tree = tree.value
-    return [tree.id, *reversed(parts)] if isinstance(tree, ast.Name) else None
-
-
 def _by_dotted_name(r: Reader, parts: list[str], tree: ast.Attribute) -> Any:
     """`L.d_W1` and `o.W1`, names with dots; `np.pi` and `np.newaxis`."""
     name = ".".join(parts)
     found = r.root.names.get(name, r.tape.parameters.get(name, MISSING))
     if found is not MISSING:
         return found
-    if parts[0] in calls.MODULES and r.scope.find(parts[0]) is MISSING and parts[0] not in r.given:
+    if calls.is_module(r, parts[0]):
         if parts[-1] in _MODULE_CONSTANTS:
             return _MODULE_CONSTANTS[parts[-1]]
-        return calls.module_function(r, parts[-1], tree, parts[0])
+        return calls.module_function(r, parts, tree)
     return MISSING
 
 

@@ -95,7 +95,7 @@ def unpack(r: Reader, value: Any, count: int, tree: ast.expr) -> list[Any]:
         if not shape or not isinstance(shape[0], int):
             r.fail(f"cannot unpack an array of shape {to_text(shape)}", tree, ShapeError)
         r.point(tree)
-        parts = arrays.rows(r.tape, value)
+        parts: list[Any] = list(arrays.rows(r.tape, value))
     elif isinstance(value, (tuple, list, range)):
         parts = list(value)
     else:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from .. import ops, sizes
 from ..errors import GraphError, SourceError, UnknownNameError
@@ -35,7 +35,7 @@ class Reader:
         self, builder: Builder, given: Mapping[str, Shape], names: Mapping[str, Any] | None = None
     ) -> None:
         self.builder = builder
-        self.tape = Tape(builder)
+        self.tape: Tape = Tape(builder)
         self.given = given
         self.existing = names
         self.root = self.scope = Scope(names=dict(names or {}))
@@ -206,7 +206,7 @@ class Reader:
         """What is built, or fails, next belongs to this piece of the text."""
         self.builder.span = self.chunk.span(tree)  # type: ignore[union-attr]
 
-    def fail(self, message: str, tree: Any, kind: type[GraphError] = SourceError) -> Any:
+    def fail(self, message: str, tree: Any, kind: type[GraphError] = SourceError) -> NoReturn:
         """Raise an error that points at `tree`."""
         raise kind(message, span=self.chunk.span(tree))  # type: ignore[union-attr]
 

@@ -88,13 +88,13 @@ def statements(
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
     for first, last in _chunks(text, starts, begin):
         chunk = Chunk(source, starts[first:last], rewritten)
-        body = _parse(_lines(text, starts, first, last), chunk, final=last == len(starts))
-        if body is None:  # the boundary stood inside a statement
+        trees = _parse(_lines(text, starts, first, last), chunk, final=last == len(starts))
+        if trees is None:  # the boundary stood inside a statement
             chunk = Chunk(source, starts[first:], rewritten)
-            body = _parse(_lines(text, starts, first, len(starts)), chunk, final=True) or []
-            yield from ((chunk, tree) for tree in body)
+            trees = _parse(_lines(text, starts, first, len(starts)), chunk, final=True) or []
+            yield from ((chunk, tree) for tree in trees)
             return
-        yield from ((chunk, tree) for tree in body)
+        yield from ((chunk, tree) for tree in trees)
 
 
 def _lines(text: str, starts: list[int], first: int, last: int) -> str:
