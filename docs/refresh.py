@@ -79,9 +79,8 @@ def picture() -> str:
 def main() -> None:
     """Refresh the pages and the picture in place."""
     os.chdir(ROOT)
-    for page in PAGES:
-        text = page.read_text("utf-8")
-        page.write_text(rewritten(text), "utf-8")
+    for path in PAGES:
+        path.write_text(rewritten(path.read_text("utf-8")), "utf-8")
     (ROOT / "docs" / "run.svg").write_text(picture(), "utf-8")
 
 

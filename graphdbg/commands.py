@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console, RenderableType
 
 from . import __version__, formulas, proofs
-from .assignments import read_assignments
 from .checker import check
 from .errors import GraphError
 from .evaluator import Trace, evaluate
@@ -19,8 +18,7 @@ from .explanations import Explanations
 from .formulas import Formula
 from .gradients import grad
 from .graph import Graph
-from .loading import Loaded, load, read_shapes, read_source
-from .parser import parse
+from .loading import Loaded, load, read_graph
 from .rendering import equations, page, report, schema
 from .rendering.report import Texts
 from .sizes import to_text
@@ -152,13 +150,18 @@ def _scalar(graph: Graph, of: str | None) -> str:
 
 
 def _show_formulas(args: Namespace, found: list[Formula]) -> int:
-    """Formulas are printed unwrapped, so that they can be copied."""
+    """Formulas, unwrapped so that they can be copied; at given values also their numbers."""
+    loaded = _load(args) if args.values else None
+    values = [each.evaluate(loaded.point) if loaded else None for each in found]
     if args.json or args.format == "json":
-        rows = [schema.formula(each, args.form) for each in found]
-        _print_json(args.command, formulas=rows)
+        rows = [schema.formula(each, args.form, value) for each, value in zip(found, values)]
+        drawn = list(loaded.drawn) if loaded else []
+        _print_json(args.command, seed=args.seed, drawn=drawn, formulas=rows)
         return OK
-    for each in found:
-        sys.stdout.write(equations.write(each, args.form, args.format) + "\n")
+    for each, value in zip(found, values):
+        sys.stdout.write(equations.write(each, args.form, args.format, value) + "\n")
+    if loaded and loaded.drawn:
+        sys.stdout.write(f"random values (--seed {args.seed}) for {', '.join(loaded.drawn)}\n")
     return OK
 
 
@@ -188,10 +191,8 @@ def prove(args: Namespace) -> int:
 
 
 def _graph(args: Namespace) -> Graph:
-    """The graph alone; values only tell the shapes of undeclared inputs."""
-    given = read_assignments(args.values)
-    text, name = read_source(args.source)
-    return parse(text, shapes=read_shapes(args.shape), values=given, name=name)
+    """The graph alone; values tell the shapes of undeclared inputs."""
+    return read_graph(args.source, args.values, args.shape)[0]
 
 
 def console() -> Console:

@@ -37,16 +37,23 @@ class Loaded:
 
 def load(source: str, values: Sequence[str], shapes: Sequence[str], seed: int) -> Loaded:
     """The graph and the point of a command line; GraphError where a part cannot be read."""
-    given = read_assignments(values)
-    text, name = read_source(source)
-    graph = parse(text, shapes=read_shapes(shapes), values=given, name=name)
-    arrays, dims = _sort(graph, given)
+    graph, arrays, dims = read_graph(source, values, shapes)
     drawn = tuple(name for name in graph.inputs if name not in arrays)
     if drawn or dims:
         point = sample(graph, seed=seed, dims=dims, given=arrays)
     else:
         point, _ = bind(graph, arrays)
     return Loaded(graph, point, drawn, seed)
+
+
+def read_graph(
+    source: str, values: Sequence[str], shapes: Sequence[str]
+) -> tuple[Graph, dict[str, Array], dict[str, int]]:
+    """The graph of a command line, the values given, and the sizes given to named dimensions."""
+    given = read_assignments(values)
+    text, name = read_source(source)
+    graph = parse(text, shapes=read_shapes(shapes), values=given, name=name)
+    return (graph, *_sort(graph, given))
 
 
 def read_source(word: str) -> tuple[str, str]:

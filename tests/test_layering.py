@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,17 @@ TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in zip(NAMES, F
 # A module may import what stands above it. `lazy` is the one place of late imports.
 ORDER = """
     lazy source errors sizes ops scalars shapes naming graph algebra gradients evaluator
-    views records serialization tokens notation library language parser networks
-    batching sampling differences verdicts node_slopes local_rules findings given_gradients
-    gradient_rows checker
-    compiler_programs compiler_products compiler_lowering compiler_scalar compiler_levels compiler_arrays compiler fast
-    terms simplify
+    views records serialization
+    tokens notation library language parser networks
+    batching sampling assignments loading
+    terms reduction elementwise normal lowering rebuild entrywise jacobians proofs
     trees products sums leaves contraction indexed matrices
-    numpy_notation unicode_notation latex_notation typeset symbols
-    formulas
-    rendering cli
+    numpy_notation unicode_notation latex_notation typeset symbols display
+    differences verdicts findings node_slopes gradient_rows local_rules given_gradients checker
+    compiler_programs compiler_products compiler_scalar compiler_lowering compiler_levels
+    compiler_arrays compiler fast
+    stamps formulas explanations
+    rendering commands cli
 """.split()
 
 FOREIGN = {"textual", "torch", "jax", "tensorflow", "graphdbg_tui"}
@@ -47,7 +50,7 @@ def imports(module: str) -> set[str]:
     package = ["graphdbg", *module.removesuffix(".__init__").split(".")]
     if not module.endswith("__init__"):
         package.pop()
-    for tree in ast.walk(TREES[module]):
+    for tree in executed(TREES[module]):
         if isinstance(tree, ast.Import):
             found |= {alias.name for alias in tree.names}
         elif isinstance(tree, ast.ImportFrom):
@@ -55,6 +58,16 @@ def imports(module: str) -> set[str]:
             prefix = ".".join([*base, *([tree.module] if tree.module else [])])
             found |= {f"{prefix}.{alias.name}" for alias in tree.names}
     return found
+
+
+def executed(tree: ast.Module) -> Iterator[ast.AST]:
+    """Everything in a module but the imports that are for type checkers only."""
+    todo: list[ast.AST] = [tree]
+    while todo:
+        each = todo.pop()
+        if not (isinstance(each, ast.If) and "TYPE_CHECKING" in ast.unparse(each.test)):
+            yield each
+            todo.extend(ast.iter_child_nodes(each))
 
 
 def ours(name: str) -> str | None:

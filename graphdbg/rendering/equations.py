@@ -5,25 +5,31 @@ from __future__ import annotations
 from .. import lazy
 from ..formulas import Formula
 from ..sizes import to_text
+from . import numbers
+from .numbers import Array
 
 
-def write(found: Formula, form: str | None, format: str) -> str:
+def write(found: Formula, form: str | None, format: str, value: Array | None = None) -> str:
     """The formula in a form and a format; GraphError where it has no such form.
 
-    `text` says the shape, the assumptions and the stamp; `latex` and `python` are one line each.
+    `text` says the shape, the assumptions, the stamp, and the value where there is one; `latex`
+    and `python` are one line each.
     """
     if format == "latex":
         return latex(found, form)
     if format == "python":
         return python(found)
-    return text(found, form)
+    return text(found, form, value)
 
 
-def text(found: Formula, form: str | None = None) -> str:
+def text(found: Formula, form: str | None = None, value: Array | None = None) -> str:
     """The formula with its shape, its parts, what it assumes, and how it was checked."""
     lines = equation(found, form)
     lines += [f"  where {name} = {part}" for name, part in found.definitions.items()]
     lines += [f"  because {reason}" for reason in found.assumptions]
+    if value is not None:
+        shown = numbers.array(value).split("\n")
+        lines += [f"  value {shown[0]}", *("        " + line for line in shown[1:])]
     if found.shape:
         lines.append(f"  shape {to_text(found.shape)}")
     return "\n".join([*lines, f"  {found.stamp}"])

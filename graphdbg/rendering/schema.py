@@ -147,8 +147,8 @@ def verdict(found: Any) -> dict[str, Json]:
     }
 
 
-def formula(found: Formula, form: str | None) -> dict[str, Json]:
-    """A formula in one form, and in LaTeX and NumPy code."""
+def formula(found: Formula, form: str | None, at: Any = None) -> dict[str, Json]:
+    """A formula in one form, in LaTeX and NumPy code; its value where values were given."""
     chosen = form or "matrix"
     return {
         "title": found.title,
@@ -160,6 +160,7 @@ def formula(found: Formula, form: str | None) -> dict[str, Json]:
         "shape": shape(found.shape),
         "definitions": dict(found.definitions),
         "assumptions": list(found.assumptions),
+        "value": None if at is None else value(at),
         "stamp": {
             "points": found.stamp.points,
             "digits": _number(found.stamp.digits),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -149,7 +149,7 @@ def _local(row: OperandRow) -> str:
 
 def gradients_table(rows: Sequence[GradientRow], checked: Mapping[str, Row], width: int) -> Table:
     """The gradients that were asked for: closed form, value, and the verdict of the check."""
-    table = _table(heading=False)
+    table = _table()
     formulas = any(row.closed is not None for row in rows)
     shaped = any(row.shape for row in rows)
     table.add_column("gradient", style=NAME, no_wrap=True)
@@ -158,8 +158,9 @@ def gradients_table(rows: Sequence[GradientRow], checked: Mapping[str, Row], wid
         table.add_column("closed", min_width=min(longest, FORMULA_WIDTH), overflow="fold")
     if shaped:
         table.add_column("shape", style=DIM, no_wrap=True)
-    table.add_column("value", style=GRADIENT, no_wrap=True)
-    table.add_column("check", no_wrap=True)
+    justify: JustifyMethod = "left" if shaped else "right"
+    table.add_column("value", style=GRADIENT, no_wrap=True, justify=justify)
+    table.add_column("error", no_wrap=True)
     room = max(NARROWEST_VALUE, width - FORMULA_WIDTH - 34)  # 34: names, shapes, checks, gaps
     for row in rows:
         cells: list[RenderableType] = [row.name]
