@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ..evaluator import Trace
 from ..proofs import Verdict
-from ..verdicts import Report
+from ..verdicts import GOOD, Report
 from . import report, text
 from .report import Texts
 
@@ -79,7 +79,7 @@ def verdict(found: Report) -> Text:
     """One line on the check, and what is wrong or peculiar below it."""
     style = "bold green" if found.ok else "bold red"
     count = len(found.rows)
-    worst = max((row.error for row in found.rows), default=0.0)
+    worst = max((row.error for row in found.rows if row.verdict == GOOD), default=0.0)
     gradients = f"{count} gradient{'s' * (count != 1)}"
     said = f"{gradients} checked against differences"
     if found.ok:

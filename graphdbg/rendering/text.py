@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..sizes import Shape, to_text
-from ..verdicts import Row
+from ..verdicts import CONVENTION, Row
 from . import numbers, report
 from .report import Array, GradientRow, NodeRow, OperandRow, StepRow
 
@@ -181,6 +181,8 @@ def _mark(row: Row | None) -> Text:
 
 
 def _error(row: Row) -> str:
+    if row.verdict == CONVENTION:
+        return "kink"
     return f"{row.error:.0e}" if row.error else "0"
 
 
