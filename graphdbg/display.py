@@ -25,7 +25,7 @@ from .reduction import RowSum
 from .terms import Algebra, Base, Factor, Poly, Raw, TooLarge
 
 MAX_COST = 60  # factors in one formula; what is longer no longer fits a line or an eye
-SHARED_SUM = 8  # cost of a gradient with sums in it (matrix products) that is used twice
+SHARED_SUM = 6  # cost of a gradient with sums in it (matrix products) that is used twice
 SHARED_COST = 24  # of one without: elementwise factors may still cancel where they meet
 MAX_NODES = 5000  # of a graph whose quotients are looked at: past it, formulas stay as they fall
 MAX_DEPTH = 40  # brackets multiplied out one inside the other

@@ -1,0 +1,237 @@
+"""`Formula`: a node as mathematics, in several forms, with the stamp of its check.
+
+Forms: *chain* (by name: ∂f/∂q · ∂q/∂x), *locals* (the locals put in: z · 1), *matrix* (in the named
+nodes), *closed* (in the inputs alone), *entries* (an explicit SymPy matrix). Formulas are made in
+`formulas`, which stamps them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import lazy, matrices, sizes, typeset
+from .display import Display
+from .errors import DifferentiationError, GraphError
+from .evaluator import bind
+from .graph import Builder, Graph
+from .leaves import Names
+from .lowering import axes
+from .rebuild import rebuild
+from .sizes import Shape, to_text
+from .stamps import Stamp
+from .terms import Poly, TooLarge
+from .trees import Tree
+
+if TYPE_CHECKING:
+    import sympy
+
+    from .formulas import Formulary
+
+FORMS = ("chain", "locals", "matrix", "closed", "entries")
+MAX_ENTRIES = 400  # of an explicit matrix: more no longer fit any page
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One contribution to a gradient: upstream of the consumer times its local derivative.
+
+    `chain` is by name, `locals` with the derivatives put in, `closed` the product's own formula;
+    `contribution` is the id of the node that holds it.
+    """
+
+    consumer: str
+    operand: str
+    upstream: str
+    local: str
+    chain: str
+    locals: str
+    closed: str
+    contribution: int
+
+
+@dataclass(frozen=True, eq=False)
+class Formula:
+    """A node's formula, checked.
+
+    `title` names it (`∂L/∂W1`), `assumptions` are the sentences it rests on, `stamp` says against
+    what it was checked, `definitions` lists the parts that were too long to write in place.
+    `poly` is its index notation over `free` indices of sizes `shape`; the first `rows` indices are
+    the dimensions of the output.
+    """
+
+    graph: Graph
+    node: int
+    title: str
+    poly: Poly
+    shape: Shape
+    rows: int
+    names: Names
+    stamp: Stamp
+    assumptions: tuple[str, ...] = ()
+    parts: Mapping[int, Poly] = field(default_factory=dict)
+    blocks: tuple[tuple[Formula, ...], ...] = ()
+    book: Formulary | None = None
+    wrt: int | None = None
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """The free indices of `poly`, one for each dimension of `shape`."""
+        return axes(len(self.shape))
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The formula in matrix notation, or in index notation where there is none."""
+        rows = self.rows if len(self.shape) > 2 else None
+        return matrices.from_poly(self.poly, self.free, self.shape, self.names, rows=rows)
+
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        """The contributions that were added up for a gradient; none for anything else."""
+        if self.book is None or self.wrt is None:
+            return ()
+        return self.book.links_to(self.title, self.wrt)
+
+    @property
+    def notation(self) -> str:
+        """`matrix` or `index`."""
+        return matrices.notation_of(self.tree)
+
+    @cached_property
+    def definitions(self) -> dict[str, str]:
+        """The parts that the formula refers to by name, as text, in tape order."""
+        found = {}
+        for at in sorted(self.parts):
+            shape = self.graph.shapes[at]
+            tree = matrices.from_poly(self.parts[at], axes(len(shape)), shape, self.names)
+            found[self.names.name_of(at)] = typeset.text(tree)
+        return found
+
+    @property
+    def expr(self) -> sympy.Basic:
+        """The SymPy expression: plain for a scalar, a matrix expression for an array."""
+        if self.blocks:
+            grid = [[block.expr for block in row] for row in self.blocks]
+            scalars = all(not block.shape for row in self.blocks for block in row)
+            return lazy.sympy().Matrix(grid) if scalars else lazy.sympy().BlockMatrix(grid)
+        symbols = lazy.module("symbols")
+        closed = self._closed_poly if not self.shape else None
+        poly = self.poly if closed is None else closed
+        return symbols.expression(poly, self.free, self.shape, self.names)
+
+    def entries(self) -> sympy.Matrix:
+        """The explicit `sympy.Matrix` of the entries (an Array for more than two axes).
+
+        Raises DifferentiationError when a dimension is a name, or there are over 400 entries.
+        """
+        count = sizes.product(self.shape)
+        if not isinstance(count, int) or count > MAX_ENTRIES:
+            raise DifferentiationError(
+                f"{self.title} has shape {to_text(self.shape)}, {count} entries: entries are "
+                f"written out for sizes that are numbers, up to {MAX_ENTRIES}; take the matrix form"
+            )
+        if self.blocks:
+            matrix = lazy.sympy().Matrix
+            grid = [[block.square() for block in row] for row in self.blocks]
+            return matrix.vstack(*(matrix.hstack(*row) for row in grid))
+        symbols = lazy.module("symbols")
+        return symbols.entries(self.poly, self.free, self.shape, self.names)
+
+    def square(self) -> sympy.Matrix:
+        """The entries as a matrix: the output's entries are the rows, the input's the columns."""
+        rows = sizes.product(self.shape[: self.rows])
+        columns = sizes.product(self.shape[self.rows :])
+        found = self.entries()
+        flat = list(found) if self.shape else [found]
+        return lazy.sympy().Matrix(rows, columns, flat)
+
+    def text(self, form: str = "matrix") -> str:
+        """The formula in Unicode, in one of `FORMS`."""
+        return str(self.form(form))
+
+    def form(self, form: str) -> str:
+        """The text of one form; GraphError for a form that does not exist."""
+        if form in ("matrix", "closed") and self.blocks:
+            rows = (", ".join(block.form(form) for block in row) for row in self.blocks)
+            return "[" + ", ".join(f"[{row}]" for row in rows) + "]"
+        if form == "matrix":
+            return typeset.text(self.tree)
+        if form == "closed":
+            return typeset.text(self._closed_tree)
+        if form == "entries":
+            return str(self.entries())
+        if form in ("chain", "locals"):
+            found = " + ".join(getattr(link, form) for link in self.links)
+            return found or self.form("matrix")
+        raise GraphError(f"no form '{form}': the forms are {', '.join(FORMS)}")
+
+    def latex(self) -> str:
+        """The formula in LaTeX, without delimiters."""
+        if self.blocks:
+            rows = (" & ".join(block.latex() for block in row) for row in self.blocks)
+            return "\\begin{bmatrix} " + " \\\\ ".join(rows) + " \\end{bmatrix}"
+        return typeset.latex(self.tree)
+
+    def python(self) -> str:
+        """The formula as NumPy code over the graph's names."""
+        if self.blocks:
+            rows = (", ".join(block.python() for block in row) for row in self.blocks)
+            return "np.block([" + ", ".join(f"[{row}]" for row in rows) + "])"
+        return typeset.python(self.tree)
+
+    @cached_property
+    def _closed_poly(self) -> Poly | None:
+        """The formula over the inputs alone, or None where it would be too long."""
+        display = Display(self.graph, self.graph.input_ids)
+        try:
+            poly = display.show(self.node)
+        except TooLarge:
+            return None
+        return None if display.definitions else poly
+
+    @property
+    def _closed_tree(self) -> Tree:
+        if self._closed_poly is None:
+            return self.tree
+        rows = self.rows if len(self.shape) > 2 else None
+        return matrices.from_poly(self._closed_poly, self.free, self.shape, self.names, rows=rows)
+
+    def evaluate(self, point: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
+        """The value at a point, an array of shape `shape`: output dimensions, then input ones."""
+        return np.asarray(self._compiled(**{name: point[name] for name in self._inputs(point)})[0])
+
+    def _inputs(self, point: Mapping[str, ArrayLike]) -> tuple[str, ...]:
+        bind(self.graph, point)
+        return self.graph.inputs
+
+    @cached_property
+    def _compiled(self) -> Any:
+        """The rebuilt formula as a compiled function of the inputs."""
+        b = Builder.of(self.graph)
+        node = rebuild(b, self.poly, self.free, self.shape)
+        graph = b.build([*self.graph.output_ids, node])
+        return lazy.module("compiler").compile(graph, outputs=[graph.names[node]])
+
+    @property
+    def note(self) -> str:
+        """A sentence that says that the formula is a program of named parts, or nothing."""
+        if not self.parts:
+            return ""
+        return f"written with {len(self.parts)} named parts, as it would be too long in one piece"
+
+    def __str__(self) -> str:
+        lines = [f"{self.title} = {self.text()}"]
+        lines += [f"  {self.note}"] if self.note else []
+        lines += [f"  where {name} = {text}" for name, text in self.definitions.items()]
+        lines += [f"  because {reason}" for reason in self.assumptions]
+        return "\n".join([*lines, f"  [{self.stamp}]"])
+
+    __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"
