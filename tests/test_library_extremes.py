@@ -177,6 +177,34 @@ def test_softmax_along_another_axis_is_not_taken_for_the_last() -> None:
     assert found == pytest.approx(expected, rel=1e-14)
 
 
+@pytest.mark.parametrize("x", [[1000.0, -1000.0, 1000.0, 0.0], [3.0] * 4, [1e-9, 0.0, 0.0, 0.0]])
+@pytest.mark.parametrize("name", ["layer_norm", "batch_norm", "rms_norm"])
+def test_norms_at_the_extremes(name: str, x: list[float]) -> None:
+    """Large, constant and nearly constant rows: eps keeps the gradient finite and right."""
+    eps, shift = (1e-6, 0) if name == "rms_norm" else (1e-5, 1)
+    g = numpy.array([1.0, -2.0, 0.5, 3.0])
+    graph = gd.parse(f"x: Real[4]\ng: Label[4]\nr = {name}(x)\nf = sum(g*r)")
+    trace = gd.evaluate(gd.grad(graph, of="f", wrt="x"), {"x": x, "g": g})
+    centred = numpy.array(x) - shift * numpy.mean(x)
+    spread = numpy.sqrt((centred**2).mean() + eps)
+    r = centred / spread
+    expected = (g - shift * g.mean() - r * (g * r).mean()) / spread
+    numpy.testing.assert_allclose(trace["r"], r, rtol=1e-13, atol=1e-15)
+    numpy.testing.assert_allclose(trace["f.d_x"], expected, rtol=1e-11, atol=1e-13 / spread)
+
+
+@pytest.mark.parametrize(("a", "b"), [(1000.0, -1000.0), (-1000.0, 1000.0), (2.0, 2.0)])
+def test_logaddexp_at_the_extremes(a: float, b: float) -> None:
+    """Value, gradient and Hessian, also where both are equal: it is smooth there."""
+    graph = gd.parse("a: Real\nb: Real\nf = logaddexp(a, b)")
+    trace = gd.evaluate(gd.grad(graph), {"a": a, "b": b})
+    assert trace["f"] == numpy.logaddexp(a, b)
+    s = scipy.special.expit(a - b)
+    assert (trace["f.d_a"], trace["f.d_b"]) == (pytest.approx(s), pytest.approx(1 - s))
+    second = hessian_product(graph, "f", "a", {"a": a, "b": b}, numpy.array(1.0))
+    assert second == pytest.approx(s * (1 - s), abs=1e-15)
+
+
 def test_kl_div_takes_zeros() -> None:
     text = "p: Probability[3]\nq: Probability[3]\nL = kl_div(p, q)"
     trace = gd.evaluate(gd.grad(gd.parse(text), wrt="q"), {"p": [0, 1, 0], "q": [0.2, 0.5, 0.3]})

@@ -30,9 +30,9 @@ def layer_norm(x, gamma=None, beta=None, eps=1e-5):
 
     Source: Ba, Kiros, Hinton, Layer Normalization (2016).
     """
-    centred = x - mean(x, axis=-1, keepdims=True)
-    deviation = sqrt(mean(centred**2, axis=-1, keepdims=True) + eps)
-    normal = centred / deviation
+    middle = mean(x, axis=-1, keepdims=True)
+    spread = sqrt(mean((x - middle) ** 2, axis=-1, keepdims=True) + eps)
+    normal = (x - middle) / spread
     scaled = normal if gamma is None else gamma * normal
     return scaled if beta is None else scaled + beta
 
@@ -42,9 +42,9 @@ def batch_norm(x, gamma=None, beta=None, eps=1e-5, axis=0):
 
     Source: Ioffe and Szegedy, Batch Normalization (2015).
     """
-    centred = x - mean(x, axis=axis, keepdims=True)
-    deviation = sqrt(mean(centred**2, axis=axis, keepdims=True) + eps)
-    normal = centred / deviation
+    middle = mean(x, axis=axis, keepdims=True)
+    spread = sqrt(mean((x - middle) ** 2, axis=axis, keepdims=True) + eps)
+    normal = (x - middle) / spread
     scaled = normal if gamma is None else gamma * normal
     return scaled if beta is None else scaled + beta
 
@@ -54,8 +54,8 @@ def rms_norm(x, gamma=None, eps=1e-6):
 
     Source: Zhang and Sennrich, Root Mean Square Layer Normalization (2019).
     """
-    size = sqrt(mean(x**2, axis=-1, keepdims=True) + eps)
-    normal = x / size
+    length = sqrt(mean(x**2, axis=-1, keepdims=True) + eps)
+    normal = x / length
     return normal if gamma is None else gamma * normal
 
 

@@ -10,14 +10,14 @@ def mean(x, axis=None, keepdims=False):
 
 def var(x, axis=None, ddof=0, keepdims=False):
     """The mean squared distance from the mean; ddof=1 divides by count - 1."""
-    centred = x - mean(x, axis=axis, keepdims=True)
-    total = sum(centred**2, axis=axis, keepdims=keepdims)
+    middle = mean(x, axis=axis, keepdims=True)
+    total = sum((x - middle) ** 2, axis=axis, keepdims=keepdims)
     count = x.size // total.size
     return total / (count - ddof)
 
 
 def std(x, axis=None, ddof=0, keepdims=False):
-    """The square root of the variance."""
+    """The square root of the variance; it has no gradient where all numbers are equal."""
     return sqrt(var(x, axis=axis, ddof=ddof, keepdims=keepdims))
 
 

@@ -34,5 +34,5 @@ def logsumexp(x, axis=-1, keepdims=False):
 
 
 def logaddexp(a, b):
-    """log(e^a + e^b), elementwise, without overflow."""
-    return maximum(a, b) + log1p(exp(-abs(a - b)))
+    """log(e^a + e^b), elementwise, without overflow: e^b is taken out of the sum."""
+    return b + softplus(a - b)
