@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
+_LINE_BREAK = re.compile("\n")
 MAX_EXCERPT_WIDTH = 100  # a longer line is cut around the caret, so that one line fits a terminal
 
 
@@ -22,7 +24,7 @@ class Source:
 
     def __post_init__(self) -> None:
         starts = [0]
-        starts.extend(at + 1 for at, char in enumerate(self.text) if char == "\n")
+        starts.extend(match.end() for match in _LINE_BREAK.finditer(self.text))
         object.__setattr__(self, "line_starts", tuple(starts))
 
     def position(self, offset: int) -> tuple[int, int]:
