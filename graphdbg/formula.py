@@ -18,7 +18,6 @@ from numpy.typing import ArrayLike, NDArray
 from . import lazy, matrices, sizes, typeset
 from .display import Display
 from .errors import DifferentiationError, GraphError
-from .evaluator import bind
 from .graph import Builder, Graph
 from .leaves import Names
 from .lowering import axes
@@ -203,11 +202,7 @@ class Formula:
 
     def evaluate(self, point: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
         """The value at a point, an array of shape `shape`: output dimensions, then input ones."""
-        return np.asarray(self._compiled(**{name: point[name] for name in self._inputs(point)})[0])
-
-    def _inputs(self, point: Mapping[str, ArrayLike]) -> tuple[str, ...]:
-        bind(self.graph, point)
-        return self.graph.inputs
+        return np.asarray(self._compiled.run(point)[0])
 
     @cached_property
     def _compiled(self) -> Any:

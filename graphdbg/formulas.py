@@ -13,7 +13,7 @@ from . import matrices, ops, typeset
 from .display import Display, leaves_in, proved_row_sums
 from .errors import DifferentiationError
 from .formula import FORMS, Formula, Link
-from .gradients import grad, output_id
+from .gradients import DIFFERENTIABLE, grad, output_id
 from .graph import NONE, Builder, Contribution, Graph, Pass
 from .jacobians import hessian_graph, jacobian_graph
 from .leaves import Names
@@ -134,7 +134,7 @@ def formula(graph: Graph, name: str) -> Formula:
     >>> print(formula(gd.grad(gd.parse("f=(x+y)z")), "f.d_x").text())
     z
     """
-    return Formulary(graph).formula(name)
+    return graph.formulary.formula(name)
 
 
 def local(graph: Graph, name: str) -> dict[str, Formula]:
@@ -179,9 +179,20 @@ def upstream(graph: Graph, name: str, of: str | None = None) -> Formula:
     """
     target = graph.names[output_id(graph, of)]
     key = f"{target}.d_{name}"
-    if key not in graph.ids:
-        graph = grad(graph, target, [name])
-    return formula(graph, key)
+    if key in graph.ids:
+        return formula(graph, key)
+    shared = graph.backward.get(target)
+    if shared is None and name in graph.inputs:
+        shared = graph.backward[target] = grad(graph, target, _real_inputs(graph, name))
+    if shared is None or key not in shared.ids:
+        shared = grad(graph, target, [name])
+    return formula(shared, key)
+
+
+def _real_inputs(graph: Graph, name: str) -> list[str]:
+    """Every input with real values, and `name`: one backward pass serves all their gradients."""
+    found = [each for each in graph.inputs if graph.ops[graph.id(each)].domain in DIFFERENTIABLE]
+    return list(dict.fromkeys([*found, name]))
 
 
 def jacobian(graph: Graph, of: str | None = None, wrt: str | None = None) -> Formula:

@@ -228,9 +228,19 @@ class Graph:
         """
         return lazy.module("views").to_networkx(self)
 
+    @cached_property
+    def formulary(self) -> Any:
+        """The graph's `formulas.Formulary`: what all of its formulas share, made once."""
+        return lazy.formulas().Formulary(self)
+
+    @cached_property
+    def backward(self) -> dict[str, Graph]:
+        """Backward passes that formulas asked for, by the name of what is differentiated."""
+        return {}
+
     def expr(self, name: str) -> sympy.Basic:
         """The SymPy closed form of a node over the inputs, after it was checked numerically."""
-        return lazy.formulas().formula(self, name).expr
+        return self.formulary.formula(name).expr
 
     def to_json(self) -> str:
         """The graph as JSON text, without loss; see `graphdbg.serialization` for files."""
