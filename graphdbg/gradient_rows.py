@@ -175,7 +175,7 @@ class Examination:
         held = [group.backward.upstream[at] for at in group.sources]
         self.gradient = group.flat(values, held)
         self.scale = group.scale(values)
-        self.rng = np.random.default_rng([seed, len(self.flat)])
+        self.seed = seed
         self.width = group.probe.width(dims)
 
     def rows(self) -> list[Row]:
@@ -185,9 +185,10 @@ class Examination:
         row_cost = self.width + (0 if self.group.rows else count)
         if 4 * count * row_cost <= BUDGET:
             return self._rows(everything, self.examine(everything), None)
-        along = self.rng.choice((-1.0, 1.0), (self._directions(), count))
-        directions = Directions(along * self.rng.uniform(0.5, 1.5, along.shape) * self.scale)
-        chosen = self.rng.choice(count, min(SINGLE, count), replace=False)
+        rng = np.random.default_rng([self.seed, count])
+        along = rng.choice((-1.0, 1.0), (self._directions(), count))
+        directions = Directions(along * rng.uniform(0.5, 1.5, along.shape) * self.scale)
+        chosen = rng.choice(count, min(SINGLE, count), replace=False)
         largest = np.argsort(np.abs(self.gradient))[-4:]
         some = Entries(np.unique([*chosen, *largest]), self.scale)
         some.scale = self.scale[some.at]

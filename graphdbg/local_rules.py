@@ -102,7 +102,7 @@ class LocalRules:
                 self.others.append(use)
         few = len(self.uses) <= REPLAYED
         self.paths = {use: path for use in self.uses if few and (path := self._path(use))}
-        self.random: dict[Any, Array] = {}
+        self.random: dict[Any, tuple[Any, Array]] = {}
 
     def faults(self, values: Values, dims: Dims, seed: int = 0) -> list[Fault]:
         """Every contribution that is wrong at these values, in the order of the backward pass."""
@@ -155,28 +155,34 @@ class LocalRules:
     ) -> list[Fault]:
         args = self.graph.args
         arity = scalars.TABLE[function].arity
-        operands = [_flat(values[args[use.y][k]] for use in uses) for k in range(arity)]
+        operands = [_flat([values[args[use.y][k]] for use in uses]) for k in range(arity)]
         slope = Slope(function, slot, operands)
-        upstream = _flat(values[use.upstream] for use in uses)
-        made = _flat(self._made(use, values) for use in uses)
+        pairs = [self._pairs(use, values, dims, seed) for use in uses]
+        upstream, made = (
+            np.stack([_flat([pair[k][side] for pair in pairs]) for k in (0, -1)]) for side in (0, 1)
+        )
         wrong = slope.wrong(upstream, made)
-        tested, replayed = (upstream, made), False
-        if not wrong.any() and any(use in self.paths for use in uses):
-            pairs = [self._replayed(use, values, dims, seed) for use in uses]
-            again = tuple(_flat(pair[side] for pair in pairs) for side in (0, 1))
-            wrong, tested, replayed = slope.wrong(*again), again, True  # type: ignore[assignment]
         if not wrong.any():
             return []
-        numeric = tested[0] * slope.best
+        numeric = upstream * slope.best
         bounds = np.cumsum([0, *(np.size(values[use.y]) for use in uses)])
         found = []
         for use, low, high in zip(uses, bounds, bounds[1:], strict=False):
-            if wrong[low:high].any() and not (replayed and self._is_blurred(use, values, dims)):
-                gap = np.where(wrong[low:high], np.abs(tested[1] - numeric)[low:high], -1)
-                at = int(np.argmax(gap))
-                entry = np.unravel_index(at, np.shape(values[use.y]))
-                found.append(self._fault(use, entry, tested[1][low + at], numeric[low + at]))
+            for k in (0, 1):
+                mine = wrong[k, low:high]
+                if mine.any() and not (k and self._is_blurred(use, values, dims)):
+                    at = int(np.argmax(np.where(mine, np.abs(made - numeric)[k, low:high], -1)))
+                    entry = np.unravel_index(at, np.shape(values[use.y]))
+                    found.append(self._fault(use, entry, made[k, low + at], numeric[k, low + at]))
+                    break
         return found
+
+    def _pairs(self, use: Use, values: Values, dims: Dims, seed: int) -> list[tuple[Any, Any]]:
+        """Upstream gradients and the contributions made of them: the tape's, and a random one's."""
+        pairs = [(values[use.upstream], self._made(use, values))]
+        if use in self.paths:
+            pairs.append(self._replayed(use, values, dims, seed))
+        return pairs
 
     def _made(self, use: Use, values: Values) -> Any:
         if use.contribution == MISSING:
@@ -212,11 +218,9 @@ class LocalRules:
         return path if c in depends else []
 
     def _replayed(self, use: Use, values: Values, dims: Dims, seed: int) -> tuple[Any, Any]:
-        """A random upstream gradient and the contribution made of it; else what the tape holds."""
-        path = self.paths.get(use)
-        if not path:
-            return values[use.upstream], self._made(use, values)
-        u = self._draw(("u", use.upstream, seed), np.shape(values[use.upstream]), seed)
+        """A random upstream gradient and the contribution made of it."""
+        path = self.paths[use]
+        u = self._draw(("u", use.upstream), np.shape(values[use.upstream]), seed)
         return u, self._run(path, use.upstream, u, values, dims)
 
     def _is_blurred(self, use: Use, values: Values, dims: Dims) -> bool:
@@ -244,34 +248,33 @@ class LocalRules:
 
     def _draw(self, key: Any, shape: tuple[int, ...], seed: int) -> Array:
         """Random numbers away from 0, the same each time they are asked for."""
-        found = self.random.get(key)
-        if found is None or found.shape != shape:
+        kept = self.random.get(key)
+        if kept is None or kept[0] != (seed, shape):
             rng = np.random.default_rng([seed, len(self.random)])
-            found = rng.choice((-1.0, 1.0), shape) * rng.uniform(0.5, 1.5, shape)
-            self.random[key] = found
-        return found
+            drawn = rng.choice((-1.0, 1.0), shape) * rng.uniform(0.5, 1.5, shape)
+            kept = self.random[key] = ((seed, shape), drawn)
+        return kept[1]
 
     # -------------------------------------------------------------- all other operations
 
     def _other(self, use: Use, values: Values, dims: Dims, seed: int) -> list[Fault]:
         x = np.asarray(values[self.graph.args[use.y][use.slot]], float)
-        direction = self._draw((use.y, use.slot, seed), x.shape, seed)
-        pairs = [(values[use.upstream], self._made(use, values))]
-        if use in self.paths:
-            pairs.append(self._replayed(use, values, dims, seed))
-        for replayed, (u, made) in enumerate(pairs):
-            if not np.any(u) and not np.any(made):
-                continue
-            operands = [np.asarray(values[arg]) for arg in self.graph.args[use.y]]
-            line = Line(self.graph.ops[use.y], use.slot, operands, dims, np.asarray(u, float))
-            if line.fits(np.asarray(made, float), direction):
+        direction = self._draw((use.y, use.slot), x.shape, seed)
+        operands = [np.asarray(values[arg]) for arg in self.graph.args[use.y]]
+        line = Line(self.graph.ops[use.y], use.slot, operands, dims, values[use.y])
+        rise = line.rise(direction)
+        for replayed, pair in enumerate(self._pairs(use, values, dims, seed)):
+            u, made = (np.asarray(each, float) for each in pair)
+            if line.fits(u, made, direction, rise):
                 continue
             if replayed and self._is_blurred(use, values, dims):
                 continue
-            at, analytic, numeric = line.worst(np.asarray(made, float), direction)
+            at, analytic, numeric = line.worst(u, made, direction)
             return [self._fault(use, np.unravel_index(at, x.shape), analytic, numeric)]
         return []
 
 
-def _flat(arrays: Any) -> Array:
+def _flat(arrays: Sequence[Any]) -> Array:
+    if len(arrays) == 1:
+        return np.asarray(arrays[0], float).ravel()
     return np.concatenate([np.ravel(array) for array in arrays]).astype(float, copy=False)

@@ -8,6 +8,7 @@ that stay on one side; all others take five points, and many more where those di
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -91,16 +92,20 @@ class Slope:
         self.high = np.where(on, np.maximum(below, above), self.derivative)
 
     def wrong(self, upstream: Array, made: Array) -> Mask:
-        """Where `made` is not `upstream` times the derivative; what is not finite is not judged."""
+        """Where `made` is not `upstream` times the derivative; what is not finite is not judged.
+
+        Both have the shape (tests, entries).
+        """
         wrong = self._outside(upstream, made)
         if wrong.any() and not self.linear and self.distance is None:
-            self._refine(np.flatnonzero(wrong))
+            self._refine(np.flatnonzero(wrong.any(axis=0)))
             wrong = self._outside(upstream, made)
         return wrong
 
     def _outside(self, upstream: Array, made: Array) -> Mask:
-        ends = upstream * self.low, upstream * self.high
-        low, high = np.minimum(*ends), np.maximum(*ends)
+        low, high = upstream * self.low, upstream * self.high
+        if self.low is not self.high:
+            low, high = np.minimum(low, high), np.maximum(low, high)
         slack = RTOL * np.maximum(np.abs(made), np.maximum(np.abs(low), np.abs(high)))
         slack = slack + np.abs(upstream) * self.noise + TINY
         return np.isfinite(made) & np.isfinite(low) & ((made < low - slack) | (made > high + slack))
@@ -130,80 +135,80 @@ def _scale(domain: str, a: Array) -> Array:
 
 
 class Line:
-    """sum(u * y) of one operation, along directions of one operand."""
+    """The slopes of one operation's results along directions of one operand; y is its value."""
 
-    def __init__(self, op: Any, slot: int, operands: Sequence[Array], dims: Dims, u: Array) -> None:
+    def __init__(self, op: Any, slot: int, operands: Sequence[Array], dims: Dims, y: Any) -> None:
         self.rule: Callable[..., Any] = RULES[type(op)]
-        self.op, self.slot, self.dims, self.u = op, slot, dims, u
+        self.op, self.slot, self.dims, self.y = op, slot, dims, np.asarray(y, float)
         self.operands = [*operands]
         self.x = np.asarray(operands[slot], float)
         self.linear = type(op) in LINEAR_OPS
         self.kinked = type(op) is ops.Reduce and op.kind != "prod"
         self.scale = max(float(np.abs(self.x).max(initial=0)), 0.1)
-        y = self.rule(op, self.operands, dims)
-        self.noise = NOISE * EPS * float(np.sum(np.abs(u * np.asarray(y))))
-
-    def at(self, moved: Array) -> float:
-        """sum(u * y) with the operand moved."""
-        return float(np.sum(self.u * self._each(moved)))
-
-    def derivative(self, direction: Array) -> tuple[float, float]:
-        """The derivative along a direction, and its error from rounding."""
-        x = self.x
-        if self.linear or self.kinked:
-            step = self.scale * (1.0 if self.linear else KINKED_STEP)
-            rise = self.at(x + step * direction) - self.at(x - step * direction)
-            return rise / (2 * step), self.noise / step
-        step = self.scale * SMOOTH_STEP
-        values = np.array([self.at(x + sign * step * direction) for sign in SIGNS])
-        return float(slopes(values[:, None], step)[0][0]), self.noise / step
-
-    def refined(self, direction: Array) -> tuple[float, float]:
-        """The same by many steps, extrapolated."""
-        first = self.scale / 8
-        steps = [sign * first * RATIO**-level for level in range(LEVELS) for sign in (1, -1)]
-        values = np.array([self.at(self.x + step * direction) for step in steps])
-        noise = max(self.noise, NOISE * EPS * float(np.max(np.abs(values))))
-        best, error = ridders(values.reshape(LEVELS, 2, 1), np.array([first]), noise)
-        return float(best[0]), 10 * float(error[0])
-
-    def bracketed(self, made: Array, direction: Array) -> bool:
-        """Whether each output of a reduction gets a slope between its one-sided differences."""
-        if not self.kinked:
-            return False
-        step = self.scale * KINKED_STEP / 64
-        here, above, below = (
-            self._each(self.x + sign * step * direction) for sign in (0.0, 1.0, -1.0)
+        self.step = self.scale * (
+            1.0 if self.linear else KINKED_STEP if self.kinked else SMOOTH_STEP
         )
-        ends = self.u * (above - here) / step, self.u * (here - below) / step
-        slack = RTOL * np.maximum(np.abs(ends[0]), np.abs(ends[1])) + self.noise / step
-        mine = np.sum(made * direction, axis=self.op.axes)
-        low, high = np.minimum(*ends) - slack, np.maximum(*ends) + slack
-        return bool(np.all((mine >= low) & (mine <= high)))
 
-    def _each(self, moved: Array) -> Array:
+    def at(self, moved: Array) -> Array:
+        """The results with the operand moved."""
         operands = [*self.operands]
         operands[self.slot] = moved
         return np.asarray(self.rule(self.op, operands, self.dims), float)
 
-    def fits(self, made: Array, direction: Array) -> bool:
-        """Whether a contribution has the derivative along the direction; True if not finite."""
-        parts = made * direction
-        analytic = float(np.sum(parts))
-        size = float(np.sqrt(np.sum(parts * parts)))
-        if not np.isfinite(analytic):
+    def rise(self, direction: Array) -> Array:
+        """The slope of each result along a direction."""
+        x, step = self.x, self.step
+        if self.linear:  # exact for a step of any length
+            return (self.at(x + step * direction) - self.y) / step
+        if self.kinked:
+            return (self.at(x + step * direction) - self.at(x - step * direction)) / (2 * step)
+        return slopes(np.stack([self.at(x + sign * step * direction) for sign in SIGNS]), step)[0]
+
+    def noise(self, u: Array) -> float:
+        """The rounding error of sum(u * y)."""
+        return NOISE * EPS * float(np.abs(u * self.y).sum())
+
+    def refined(self, u: Array, direction: Array) -> tuple[float, float]:
+        """The derivative of sum(u * y) by many steps, extrapolated, and its error."""
+        first = self.scale / 8
+        steps = [sign * first * RATIO**-level for level in range(LEVELS) for sign in (1, -1)]
+        values = np.array([np.vdot(u, self.at(self.x + step * direction)) for step in steps])
+        noise = max(self.noise(u), NOISE * EPS * float(np.max(np.abs(values))))
+        best, error = ridders(values.reshape(LEVELS, 2, 1), np.array([first]), noise)
+        return float(best[0]), 10 * float(error[0])
+
+    def bracketed(self, u: Array, made: Array, direction: Array) -> bool:
+        """Whether each result of a reduction gets a slope between its one-sided differences."""
+        if not self.kinked:
+            return False
+        step = self.step / 64
+        above, below = (self.at(self.x + sign * step * direction) for sign in (1.0, -1.0))
+        ends = u * (above - self.y) / step, u * (self.y - below) / step
+        slack = RTOL * np.maximum(np.abs(ends[0]), np.abs(ends[1])) + self.noise(u) / step
+        mine = np.sum(made * direction, axis=self.op.axes)
+        low, high = np.minimum(*ends) - slack, np.maximum(*ends) + slack
+        return bool(np.all((mine >= low) & (mine <= high)))
+
+    def fits(self, u: Array, made: Array, direction: Array, rise: Array) -> bool:
+        """Whether a contribution has the slope along the direction; True if it is not finite."""
+        analytic = float(np.vdot(made, direction))
+        if not isfinite(analytic):
             return True
-        for find in (self.derivative, self.refined):
-            numeric, error = find(direction)
-            if self.close(analytic, numeric, size, error):
-                return True
-        return not np.isfinite(numeric) or self.bracketed(made, direction)
+        parts = made * direction
+        size = float(np.sqrt(np.vdot(parts, parts)))
+        numeric = float(np.vdot(u, rise))
+        if self.close(analytic, numeric, size, self.noise(u) / self.step):
+            return True
+        numeric, error = self.refined(u, direction)
+        if self.close(analytic, numeric, size, error) or not isfinite(numeric):
+            return True
+        return self.bracketed(u, made, direction)
 
     def close(self, analytic: float, numeric: float, size: float, error: float) -> bool:
         """Within the tolerance, relative to the size of the terms, or the error of differences."""
         return abs(analytic - numeric) <= RTOL * max(size, abs(numeric)) + error + TINY
 
-    def worst(self, made: Array, direction: Array) -> tuple[int, float, float]:
+    def worst(self, u: Array, made: Array, direction: Array) -> tuple[int, float, float]:
         """The entry that departs most: its flat index, analytic and numeric values.
 
         The entries are divided into eight parts, of which the worst is divided again.
@@ -215,9 +220,10 @@ class Line:
             for part in parts:
                 some = np.where(np.isin(np.arange(self.x.size), part), direction.ravel(), 0)
                 some = some.reshape(self.x.shape)
-                gaps.append(abs(float(np.sum(made * some)) - self.derivative(some)[0]))
+                gaps.append(abs(float(np.vdot(made, some) - np.vdot(u, self.rise(some)))))
             entries = parts[int(np.argmax(gaps))]
         at = int(entries[0])
         unit = np.zeros(self.x.size)
         unit[at] = 1
-        return at, float(made.ravel()[at]), self.derivative(unit.reshape(self.x.shape))[0]
+        numeric = np.vdot(u, self.rise(unit.reshape(self.x.shape)))
+        return at, float(made.ravel()[at]), float(numeric)
