@@ -91,6 +91,7 @@ class Survey:
 
     called: Callable[[str], bool]
     used: frozenset[str]
+    defined: frozenset[str] = frozenset()
 
     def is_call(self, name: str) -> bool:
         """Whether `name(...)` calls a function rather than multiplies.
@@ -109,7 +110,12 @@ def survey(
 ) -> Survey:
     """The `Survey` of a program: definitions win over values, values over known functions."""
     defined, assigned, used = set[str](), set[str](), set[str]()
-    for line in _statements(tokens):
+    lines = _statements(tokens)
+    for line in lines:
+        end = definition_end(line, 0)
+        if end and _is_called(line[0].text, lines):
+            defined.update(token.text for token in line[:end] if token.kind == "name")
+    for line in lines:
         _survey_statement(line, defined, assigned, used, is_function)
 
     def called(name: str) -> bool:
@@ -119,7 +125,21 @@ def survey(
             return False  # σ is the sigmoid where it is only ever called
         return is_function(name) and name not in assigned and name not in bound
 
-    return Survey(called, frozenset(used | assigned))
+    return Survey(called, frozenset(used | assigned), frozenset(defined))
+
+
+def definition_end(tokens: list[Token], at: int) -> int:
+    """The place of the `=` where `f(x, y) =` begins at token `at`, else 0."""
+    if tokens[at].kind != "name" or [token.text for token in tokens[at + 1 : at + 2]] != ["("]:
+        return 0
+    place, expected = at + 2, "name"
+    while place < len(tokens) and (tokens[place].kind == "name") == (expected == "name"):
+        if expected != "name" and tokens[place].text != ",":
+            break
+        place, expected = place + 1, "," if expected == "name" else "name"
+    closed = expected == "," and [token.text for token in tokens[place : place + 1]] == [")"]
+    signs = [token.text for token in tokens[place + 1 : place + 2]]
+    return place + 1 if closed and signs in (["="], [":="]) else 0
 
 
 def _statements(tokens: list[Token]) -> list[list[Token]]:
@@ -130,6 +150,15 @@ def _statements(tokens: list[Token]) -> list[list[Token]]:
         else:
             lines[-1].append(token)
     return [line for line in lines if line]
+
+
+def _is_called(name: str, lines: list[list[Token]]) -> bool:
+    """Whether `name(` stands anywhere but at the start of a definition."""
+    return any(
+        token.text == name and following.text == "(" and not (at == 0 and definition_end(line, 0))
+        for line in lines
+        for at, (token, following) in enumerate(zip(line, line[1:], strict=False))
+    )
 
 
 def _survey_statement(
@@ -175,6 +204,7 @@ class _Writer:
     products: dict[int, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     stand_ins: dict[str, str] = field(default_factory=dict)
+    in_function: bool = False  # after `def f(x): return`, where `;` would not end the function
 
     def run(self) -> Rewritten:
         """The whole text, token by token."""
@@ -182,9 +212,12 @@ class _Writer:
         after, at = 0, 0
         while at < len(self.tokens):
             token = self.tokens[at]
-            first = at == 0 or self.tokens[at - 1].kind == "newline"
             gap = self._gap(after, token.start)
-            self._put_gap(gap[indent:] if first and token.kind != "newline" else gap, after)
+            if self.parts and self.parts[-1] == "\n" and self.tokens[at - 1].text == ";":
+                gap = ""
+            elif (at == 0 or self.tokens[at - 1].kind == "newline") and token.kind != "newline":
+                gap = gap[indent:]
+            self._put_gap(gap, after)
             if at and self._juxtaposed(at):
                 self._product("", token.start, token.start)
             used = self._definition(at) or self._token(at)
@@ -232,13 +265,17 @@ class _Writer:
             return False
         if before.kind == "number" and token.kind == "number":
             return False
-        if token.text != "(" or before.kind != "name":
+        if token.text != "(":
+            return True
+        if self._several(at):
+            return False
+        if before.kind != "name":
             return True
         if at >= 2 and self.tokens[at - 2].text == ".":
             return before.text == "T"
         if at >= 2 and self.tokens[at - 2].text == "def":
             return False
-        return not self.survey.is_call(before.text) and not self._several(at)
+        return not self.survey.is_call(before.text)
 
     def _several(self, at: int) -> bool:
         """Whether the brackets opened at token `at` hold no value, several, or named ones."""
@@ -255,25 +292,26 @@ class _Writer:
         return False
 
     def _definition(self, at: int) -> int:
-        """`f(x, y) = ...` at the start of a statement, as `f: _inputs(x, y) = ...`."""
-        if at and self.tokens[at - 1].kind != "newline" and self.tokens[at - 1].text != ";":
+        """`f(x, y) = ...` at the start of a statement, as `f: _inputs(x, y) = ...`.
+
+        Where f is called elsewhere, it is a function: `def f(x, y): return ...`.
+        """
+        if not self._begins_statement(at):
             return 0
-        if self.tokens[at].kind != "name" or len(self.tokens) < at + 5:
+        end = definition_end(self.tokens, at)
+        if not end:
             return 0
-        if self.tokens[at + 1].text != "(":
-            return 0
-        end = at + 2
-        while self.tokens[end].kind == "name" and self.tokens[end + 1 : end + 2]:
-            end += 1
-            if self.tokens[end].text != ",":
-                break
-            end += 1 if self.tokens[end + 1 : end + 2] else 0
-        following = self.tokens[end + 1].text if end + 1 < len(self.tokens) else ""
-        if self.tokens[end].text != ")" or following not in ("=", ":="):
-            return 0
+        name, called = self.tokens[at], self.tokens[at].text in self.survey.defined
+        if called:
+            self._put("def ", name.start, name.start)
         self._token(at)
-        self._put(": _inputs", self.tokens[at].end, self.tokens[at].end)
-        return 1
+        self._put("(" if called else ": _inputs(", name.end, self.tokens[at + 1].end)
+        for place in range(at + 2, end):
+            self._token(place)
+        sign = self.tokens[end]
+        self._put(": return " if called else "=", sign.start, sign.end)
+        self.in_function = called
+        return end + 1 - at
 
     def _token(self, at: int) -> int:
         """Write token `at`; the number of tokens used up."""
@@ -284,6 +322,9 @@ class _Writer:
             return 3
         if token.kind in _RULES:
             _RULES[token.kind](self, token)
+        elif token.text == ";" and self.in_function:
+            self.in_function = False
+            self._put("\n", token.start, token.end)
         elif token.text in _PRODUCTS:
             self._product(_PRODUCTS[token.text], token.start, token.end)
         elif token.text == "√":
@@ -372,6 +413,10 @@ class _Writer:
             )
         self._put(spelled, token.start, token.end)
 
+    def _newline(self, token: Token) -> None:
+        self.in_function = False
+        self._put("\n", token.start, token.end)
+
     def _string(self, token: Token) -> None:
         text = token.text
         if not text.isascii():
@@ -394,5 +439,5 @@ _RULES: dict[str, Callable[[_Writer, Token], None]] = {
     "super": _Writer._superscript,
     "string": _Writer._string,
     "transpose": _Writer._transpose,
-    "newline": lambda self, token: self._put("\n", token.start, token.end),
+    "newline": _Writer._newline,
 }

@@ -72,6 +72,8 @@ SYNTAX = [
     ("f = eye(2, 3)", "only square identity matrices", "eye(2, 3)"),
     ("f = einsum(x, x)", "the first argument of einsum() must be a text in quotes", "einsum(x, x)"),
     ("f = x.sum", "'sum' is a method: write .sum(...)", "x.sum"),
+    ("f = (x)(1, 2)", "'x' is not a function but the array 'x'", "x"),
+    ("f = x.sum()()", "'x.sum()' is not a function but an array of shape ()", "x.sum()"),
 ]  # fmt: skip
 
 UNKNOWN = [
@@ -94,6 +96,8 @@ UNSUPPORTED = [
     ("f = x.__class__.__bases__", "no tricks with attributes", "x.__class__.__bases__"),
     ("f = x._private(2)", "no tricks with attributes", "x._private"),
     ("f = x.real", "no attribute 'real' on the array 'x'; did you mean", "x.real"),
+    ("f = np.random.randn(3)", "random numbers are not in the language", "np.random.randn"),
+    ("print(x)", "print is not in the language: every node is shown", "print"),
     ("f = x.summ()", "no method 'summ'; did you mean 'sum'?", "x.summ"),
     ("class A:\n    pass", "classes: not in the language; write functions", "class A:\n    pass"),
     ("try:\n    f = x\nexcept E:\n    pass", "try: not in the language", "try:\n    f = x\nexcept E:\n    pass"),

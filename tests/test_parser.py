@@ -215,6 +215,11 @@ CASES = [
     ("√(a + 2) × b ÷ 2", lambda: np.sqrt(P.a + 2) * P.b / 2),
     ("sin(a)cos(b)", lambda: np.sin(P.a) * np.cos(P.b)),
     ("f(a, b) = (a+b)a", lambda: (P.a + P.b) * P.a),
+    ("g(u) = u² + a; g(2)g(b)", lambda: (4 + P.a) * (P.b**2 + P.a)),
+    ("g(u, w) = u/w\ng(a, w=b)", lambda: P.a / P.b),
+    ("σ(z) = 2z\nσ(a)", lambda: 2 * P.a),
+    ("σ(a)", lambda: 1 / (1 + np.exp(-P.a))),
+    ("W = A; W x + W·x", lambda: 2 * P.A @ P.x),
 ]  # fmt: skip
 
 

@@ -90,6 +90,8 @@ def _called(r: Reader, func: ast.Name, tree: ast.Call) -> Any:
         return r.lookup(func.id, func)
     function = find_function(func.id)
     if function is None:
+        if func.id == "print":
+            r.fail("print is not in the language: every node is shown", func, UnsupportedError)
         known = [*function_names(), *_functions_in(r.scope)]
         near = suggestion(func.id, known)
         r.fail(
@@ -152,6 +154,13 @@ def module_function(r: Reader, path: list[str], tree: ast.expr) -> Native | Func
     function = find_function(f"{DIALECTS[root]}_{name}") if root in DIALECTS else None
     function = function or find_function(name)
     if function is None:
+        if "random" in path or name.startswith("rand"):
+            r.fail(
+                "random numbers are not in the language: use a name of its own for an input, "
+                "and give it random values",
+                tree,
+                UnsupportedError,
+            )
         near = suggestion(name, function_names())
         r.fail(f"no function named '{name}'{near}", tree, UnknownNameError)
     return function

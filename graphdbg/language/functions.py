@@ -144,7 +144,7 @@ def _parameter(tape: Tape, name: Any, shape: Any = ()) -> Ref:
     return ref
 
 
-def _logits(tape: Tape, p: Any, function: Any) -> Ref | None:
+def _scores_behind(tape: Tape, p: Any, function: Any) -> Ref | None:
     """The operand that `function` made p of, else None: the scores behind a softmax."""
     ref = tape.ref(p)
     op = tape.builder.ops[ref]
@@ -189,7 +189,7 @@ _BUILT_IN: dict[str, Callable[..., Any]] = {
     "unsqueeze": arrays.expand_dims, "broadcast_to": arrays.broadcast_to,
     "concatenate": arrays.concatenate, "concat": arrays.concatenate, "cat": arrays.concatenate,
     "stack": arrays.stack, "hstack": arrays.hstack, "vstack": arrays.vstack,
-    "split": arrays.split, "flip": arrays.flip, "parameter": _parameter, "logits": _logits,
+    "split": arrays.split, "flip": arrays.flip, "parameter": _parameter, "scores_behind": _scores_behind,
 }  # fmt: skip
 
 NATIVES: dict[str, Native] = {

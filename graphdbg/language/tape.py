@@ -153,7 +153,9 @@ class Tape:
     def axis(self, value: Any, rank: int, what: str = "axis") -> int:
         """An axis counted from 0; ShapeError where the array has no such axis."""
         if isinstance(value, bool) or not isinstance(value, int) or type(value) is Ref:
-            self.fail(f"{what} must be a whole number known while reading, found {describe(value)}")
+            self.fail(
+                f"{what} must be a whole number known while reading, found {self.name_of(value)}"
+            )
         if not -rank <= value < rank:
             of = f"an array of {rank} ax{'i' if rank == 1 else 'e'}s" if rank else "a scalar"
             self.fail(f"{what} {value} does not exist: the operand is {of}", ShapeError)
