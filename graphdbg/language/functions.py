@@ -189,7 +189,8 @@ _BUILT_IN: dict[str, Callable[..., Any]] = {
     "unsqueeze": arrays.expand_dims, "broadcast_to": arrays.broadcast_to,
     "concatenate": arrays.concatenate, "concat": arrays.concatenate, "cat": arrays.concatenate,
     "stack": arrays.stack, "hstack": arrays.hstack, "vstack": arrays.vstack,
-    "split": arrays.split, "flip": arrays.flip, "parameter": _parameter, "scores_behind": _scores_behind,
+    "split": arrays.split, "flip": arrays.flip, "parameter": _parameter,
+    "scores_behind": _scores_behind,
 }  # fmt: skip
 
 NATIVES: dict[str, Native] = {

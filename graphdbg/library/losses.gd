@@ -48,7 +48,7 @@ def log_probability(p):
     log_softmax(o) takes over, the same function of o by a road without p. It is rarely needed:
     e^-690 is about the smallest number whose inverse is finite.
     """
-    o = logits(p, "softmax")
+    o = scores_behind(p, "softmax")
     if o is None:
         return log(p)
     exact = log_softmax(o)
@@ -71,7 +71,7 @@ def binary_cross_entropy(p, y):
     the logarithms are taken from z.
     Source: Bishop, Pattern Recognition and Machine Learning (2006), eq. 4.90.
     """
-    z = logits(p, "sigmoid")
+    z = scores_behind(p, "sigmoid")
     if z is None:
         return -mean(y * log(p) + (1 - y) * log(1 - p))
     log_p = guarded_log(p, logsigmoid(z), guard(15, abs(z)))
