@@ -53,7 +53,12 @@ class Explanations:
     def local(self, consumer: int, slot: int) -> str | None:
         """The derivative of an elementwise `consumer` in operand `slot`, over its operands."""
         local = self._locals.get((consumer, slot), NONE)
-        return None if local == NONE else self._text(local, "operands")
+        if local == NONE:
+            return None
+        op = self.graph.ops[local]
+        if isinstance(op, ops.Const) and isinstance(op.value, int):
+            return str(op.value).replace("-", "−")  # the same number in every entry
+        return self._text(local, "operands")
 
     @cached_property
     def _locals(self) -> dict[tuple[int, int], int]:
@@ -81,25 +86,33 @@ class Explanations:
         if len(self.graph) > LARGEST_GRAPH:
             return None
         if leaves == "operands" and not self.graph.phases[node]:
-            constant = isinstance(self.graph.ops[node], ops.Const)
-            return None if constant and self.graph.shapes[node] else self.graph.names[node]
+            return self.graph.names[node]
         display = self._displays[leaves]
-        before = len(display.definitions)
         try:
             poly = display.show(node)
         except TooLarge:
             return None
-        if len(display.definitions) > before or not self._is_right(node, poly):
+        if not self._is_right(node, poly):
             return None
         shape = self.graph.shapes[node]
         names = self._names(display)
         text = typeset.text(matrices.from_poly(poly, axes(len(shape)), shape, names))
         return text if len(text) <= LONGEST else None
 
+    @cached_property
+    def _gradients(self) -> dict[int, str]:
+        """What a gradient is called inside another formula: by the named node it belongs to."""
+        names, of = self.graph.names, self.graph.names[self.backward.of]
+        found: dict[int, str] = {}
+        for y, g in sorted(self.backward.upstream.items()):
+            if g not in found or y in self.graph.given_names:
+                found[g] = f"(∂{of}/∂{names[y]})"
+        return found
+
     def _names(self, display: Display) -> Names:
         graph = self.graph
         return Names(
-            lambda at: display.words.get(at, graph.names[at]),
+            lambda at: display.words.get(at) or self._gradients.get(at) or graph.names[at],
             lambda at: graph.shapes[at],
             lambda at: graph.ops[at],
             lambda at: graph.args[at],

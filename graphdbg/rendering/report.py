@@ -315,7 +315,8 @@ def _put_in(name: str, upstream: str | None, local: str | None, elementwise: boo
     if local is None or upstream is None:
         return None
     factor = _factor(upstream) if len(upstream) <= LONGEST_FACTOR else name
-    return f"{factor} {'⊙' if elementwise else '·'} {_factor(local)}"
+    number = local.lstrip("−").isdecimal()
+    return f"{factor} {'⊙' if elementwise and not number else '·'} {_factor(local)}"
 
 
 def _factor(text: str) -> str:
