@@ -29,7 +29,7 @@ ORDER = """
     differences verdicts findings node_slopes gradient_rows local_rules given_gradients checker
     compiler_programs compiler_products compiler_scalar compiler_lowering compiler_levels
     compiler_arrays compiler fast
-    stamps formulas explanations
+    stamps formula formulas explanations
     rendering commands cli
 """.split()
 
