@@ -51,7 +51,8 @@ class Display(Lowering):
         super().__init__(graph, arithmetic, chosen)
         self.definitions: dict[int, Poly] = {}
         self.reasons: dict[int, frozenset[str]] = {}
-        self.shared = shared_gradients(graph, self.words.keys() - softmaxes)
+        self.nameable = self.words.keys() - softmaxes
+        self.shared: frozenset[int] = frozenset()
         self.relations: dict[Base, Poly] = {}
         for p in sorted(self.leaves if leaves is None else ()):
             self._relate(p)
@@ -85,6 +86,7 @@ class Display(Lowering):
         args = self.graph.args[node]
         if not args:
             return self.leaf(node) if type(self.graph.ops[node]) is ops.Input else self._one(node)
+        self._share(node)
         for arg in args:
             self.lower(arg)
         self.polys.pop(node, None)
@@ -94,6 +96,15 @@ class Display(Lowering):
             return self._written(node)
         finally:
             self.leaves = inside
+
+    def _share(self, node: int) -> None:
+        """Decide which gradients get a name in this formula; what was written otherwise is undone."""
+        shared = shared_gradients(self.graph, node, self.nameable)
+        if not shared <= self.shared or any(at in self.definitions for at in self.shared - shared):
+            phases = self.graph.phases
+            self.polys = {at: poly for at, poly in self.polys.items() if phases[at] == 0}
+            self.definitions.clear()
+        self.shared = shared
 
     def _one(self, at: int) -> Poly:
         if at in self.leaves:
@@ -224,18 +235,23 @@ def named_nodes(graph: Graph) -> dict[int, str]:
     return found
 
 
-def shared_gradients(graph: Graph, words: Collection[int]) -> set[int]:
-    """Upstream gradients of named nodes that are used more than once: long ones get a name."""
+def shared_gradients(graph: Graph, node: int, words: Collection[int]) -> frozenset[int]:
+    """Upstream gradients of named nodes that the formula of `node` uses more than once."""
+    found: set[int] = {node}
     uses: dict[int, int] = {}
-    for args in graph.args:
-        for arg in set(args):
+    stack = [node]
+    while stack:
+        for arg in set(graph.args[stack.pop()]):
             uses[arg] = uses.get(arg, 0) + 1
-    return {
+            if arg not in found:
+                found.add(arg)
+                stack.append(arg)
+    return frozenset(
         g
         for backward in graph.passes
         for y, g in backward.upstream.items()
-        if y in words and graph.phases[g] > 0 and uses.get(g, 0) > 1
-    }
+        if g in found and y in words and graph.phases[g] > 0 and uses.get(g, 0) > 1
+    )
 
 
 def viewed(graph: Graph, at: int) -> int:

@@ -115,16 +115,17 @@ class Formula:
     def expr(self) -> sympy.Basic:
         """The SymPy expression: plain for a scalar, a matrix expression for an array."""
         if self.blocks:
-            grid = [[block.expr for block in row] for row in self.blocks]
-            scalars = all(not block.shape for row in self.blocks for block in row)
-            return lazy.sympy().Matrix(grid) if scalars else lazy.sympy().BlockMatrix(grid)
+            sympy = lazy.sympy()
+            if all(not block.shape for row in self.blocks for block in row):
+                return sympy.Matrix([[block.expr for block in row] for row in self.blocks])
+            return sympy.BlockMatrix([[block._block_expr() for block in r] for r in self.blocks])
         symbols = lazy.module("symbols")
-        closed = self._closed_poly if not self.shape else None
-        poly = self.poly if closed is None else closed
-        return symbols.expression(poly, self.free, self.shape, self.names)
+        if self.shape or self._closed_poly is None:
+            return symbols.expression(self.tree)
+        return symbols.expression(self._closed_poly, self.names)
 
     def entries(self) -> sympy.Matrix:
-        """The explicit `sympy.Matrix` of the entries (an Array for more than two axes).
+        """The explicit `sympy.Matrix` of the entries; output entries are rows for over two axes.
 
         Raises DifferentiationError when a dimension is a name, or there are over 400 entries.
         """
@@ -136,18 +137,31 @@ class Formula:
             )
         if self.blocks:
             matrix = lazy.sympy().Matrix
-            grid = [[block.square() for block in row] for row in self.blocks]
+            grid = [[block._block() for block in row] for row in self.blocks]
             return matrix.vstack(*(matrix.hstack(*row) for row in grid))
-        symbols = lazy.module("symbols")
-        return symbols.entries(self.poly, self.free, self.shape, self.names)
+        return self._entries(self.rows if len(self.shape) > 2 else None)
 
-    def square(self) -> sympy.Matrix:
-        """The entries as a matrix: the output's entries are the rows, the input's the columns."""
-        rows = sizes.product(self.shape[: self.rows])
-        columns = sizes.product(self.shape[self.rows :])
-        found = self.entries()
-        flat = list(found) if self.shape else [found]
-        return lazy.sympy().Matrix(rows, columns, flat)
+    def _block_expr(self) -> sympy.Basic:
+        """The expression as a block: a scalar is 1 by 1, the row of a scalar's gradient is a row."""
+        if not self.shape:
+            return lazy.sympy().Matrix([[self.expr]])
+        return self.expr.T if len(self.shape) == 1 and self.rows == 0 else self.expr
+
+    def _block(self) -> sympy.Matrix:
+        """The entries as a block: one row per entry of the output, one column per entry of wrt."""
+        if len(self.shape) == 1 and self.rows == 0:
+            return self._entries(None).T
+        found = self._entries(self.rows if len(self.shape) > 2 else None)
+        return found if self.shape else lazy.sympy().Matrix([[found]])
+
+    def _entries(self, rows: int | None) -> sympy.Matrix:
+        symbols = lazy.module("symbols")
+        try:
+            return symbols.entries(self.poly, self.free, self.shape, self.names, rows=rows)
+        except TooLarge as error:
+            raise DifferentiationError(
+                f"the entries of {self.title} are too long to write out: take the matrix form"
+            ) from error
 
     def text(self, form: str = "matrix") -> str:
         """The formula in Unicode, in one of `FORMS`."""
