@@ -240,7 +240,7 @@ class Writer:
             raise NoMatrix
         local = {f"@{at}": dims[index] for at, index in enumerate(variables)}
         if len(variables) < len(indices):  # renamed to @s, which no bound index is called
-            safe = {name: f"@{at}" for at, name in enumerate(variables)}
+            safe: dict[str | int, str] = {n: f"@{at}" for at, n in enumerate(variables)}
             places = {f"@{at}": safe.get(index, index) for at, index in enumerate(indices)}
             inner = reindex(base.inner, places)
             return self._applied(base, inner, tuple(local), local), variables

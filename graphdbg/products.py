@@ -80,7 +80,7 @@ def scale(
 
 
 def _cancel(tops: list[Tree], bottoms: list[Tree]) -> tuple[list[Tree], list[Tree]]:
-    """The scalars with each occurring once: powers of one base joined, what is on both sides gone."""
+    """The scalars, each occurring once: powers of one base joined."""
     if len(tops) + len(bottoms) < 2:
         return tops, bottoms
     powers: dict[Tree, Fraction] = {}
@@ -131,12 +131,12 @@ def product(*factors: Tree) -> Tree:
         kept = chain[:1]
     if not kept:
         return scale(value, above, below)
-    kept, inner = _without_scalars(_join_diagonals(kept))
+    kept, scalars = _without_scalars(_join_diagonals(kept))
     if not kept:
-        return scale(value, (*above, *inner), below)
+        return scale(value, (*above, *scalars), below)
     shape = kept[0].shape[0], kept[-1].shape[1]
     body = kept[0] if len(kept) == 1 else Product(shape, tuple(kept))
-    return scale(value, (*above, *inner), below, body)
+    return scale(value, (*above, *scalars), below, body)
 
 
 def _without_scalars(chain: list[Tree]) -> tuple[list[Tree], list[Tree]]:
