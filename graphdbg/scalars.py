@@ -174,7 +174,7 @@ def _template(tree: ast.AST) -> Template:
             return ("const", value)
         case ast.Name(id=name):
             return ("operand", name)
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=value)):
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
             return ("const", -value)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return ("neg", _template(operand))

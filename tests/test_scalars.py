@@ -46,8 +46,8 @@ def symbolic(tree: scalars.Template, operands: dict[str, sympy.Expr]) -> sympy.E
 
 
 def _exact(value: float) -> sympy.Expr:
-    if value == 2 / math.sqrt(math.pi):  # the one irrational constant of the table: erf'
-        return 2 / sympy.sqrt(sympy.pi)
+    if value == math.pi:  # the one irrational constant of the table, in erf'
+        return sympy.pi
     return sympy.nsimplify(value, rational=True)
 
 
