@@ -1,4 +1,4 @@
-"""The table of elementwise functions: one row each, with its symbols, its numbers and its derivative.
+"""The table of elementwise functions: one row each, with symbols, numbers and derivatives.
 
 Operands are called a, b, c and the result y. A row declares its derivatives as text in the
 functions of this very table, in the form that is numerically stable: SymPy's own derivative of a
