@@ -98,7 +98,7 @@ class Display(Lowering):
             self.leaves = inside
 
     def _share(self, node: int) -> None:
-        """Decide which gradients get a name in this formula; what was written otherwise is undone."""
+        """Decide which gradients get a name here; what was written otherwise is undone."""
         shared = shared_gradients(self.graph, node, self.nameable)
         if not shared <= self.shared or any(at in self.definitions for at in self.shared - shared):
             phases = self.graph.phases
@@ -150,7 +150,7 @@ class Display(Lowering):
         return self._factored(poly)
 
     def _expanded(self, poly: Poly) -> Poly:
-        """The polynomial with brackets multiplied out where that is shorter; common factors wait."""
+        """Brackets multiplied out where that is shorter, common factors kept in front."""
         common = common_factors(poly) if len(poly) > 1 and not _has_delta(poly) else []
         if common:
             rest = self._multiplied_out(self.arithmetic.over(poly, common))

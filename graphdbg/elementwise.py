@@ -30,7 +30,7 @@ def _pow(a: Arithmetic, base: Poly, exponent: Poly) -> Poly:
 
 
 def _where(a: Arithmetic, condition: Poly, yes: Poly, no: Poly) -> Poly:
-    mask = condition if is_mask(condition) else terms.add(constant(1), terms.scale(a.zero(condition), -1))  # noqa: E501
+    mask = condition if is_mask(condition) else complement(a.zero(condition))
     other = terms.add(constant(1), terms.scale(mask, -1))
     return a.reduce(terms.add(terms.multiply(mask, yes), terms.multiply(other, no)))
 
@@ -43,10 +43,12 @@ def is_mask(poly: Poly) -> bool:
     if len(rest) != 1:
         return False
     (((factors, bound), value),) = rest.terms.items()
-    return not bound and all(f[0].idempotent for f in factors) and value == (1 if rest is poly else -1)
+    sign = 1 if rest is poly else -1
+    return not bound and value == sign and all(f[0].idempotent for f in factors)
 
 
 def complement(poly: Poly) -> Poly:
+    """1 - poly: the other truth value of an indicator."""
     return terms.add(constant(1), terms.scale(poly, -1))
 
 

@@ -19,7 +19,7 @@ from .lowering import Opaque, number
 from .normal import Arithmetic
 from .terms import ZERO, Poly, TooLarge, constant
 
-Entries = NDArray[np.object_]
+Entries = NDArray[Any]  # of Poly
 WORK = 20_000  # products of entries in one proof, about ten seconds: past it, no proof is tried
 
 
@@ -137,7 +137,7 @@ def _reduce(e: Entrywise, at: int, op: ops.Reduce, args: list[Entries]) -> Entri
     return _filled(e._shape(at), entry)
 
 
-def _structural(e: Entrywise, at: int, op: ops.Op, args: list[Entries]) -> Entries:
+def _structural(e: Entrywise, at: int, op: ops.Op, args: list[Any]) -> Entries:
     """Moves entries about: NumPy's own rule on object arrays, zeros made polynomials."""
     moved = np.asarray(evaluator.RULES[type(op)](op, args, e.dims), dtype=object)
     return _filled(moved.shape, lambda index: moved[index] or ZERO)

@@ -3,9 +3,9 @@
     GraphError                    anything graphdbg refuses, with the span and the node where known
     +-- SourceError               the text is not a program of the language
     |   +-- UnknownNameError      a name or function nobody defined
-    |   +-- UnsupportedError      valid Python or mathematics, but not (yet) in the language
+    |   +-- UnsupportedError      valid Python or mathematics that is not (yet) in it
     +-- ShapeError                operands do not fit together
-    +-- ValueGivenError           a value from the user is missing, ragged, of a wrong shape, unreadable
+    +-- ValueGivenError           a value is missing, ragged, unreadable, of a wrong shape
     +-- DifferentiationError      a derivative was asked for that does not exist or is too large
     +-- UncheckedFormulaError     a formula disagreed with the numbers, so it is not shown
 """
@@ -53,7 +53,7 @@ class ShapeError(GraphError):
 
 
 class ValueGivenError(GraphError):
-    """A value from the user that is missing, ragged, not finite, of a wrong shape, or unreadable."""
+    """A value that is missing, ragged, not finite, unreadable, or of a wrong shape."""
 
 
 class DifferentiationError(GraphError):

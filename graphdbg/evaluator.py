@@ -94,11 +94,13 @@ def bind(graph: Graph, point: Mapping[str, ArrayLike]) -> tuple[dict[str, Array]
 
 
 def as_array(name: str, value: ArrayLike) -> Array:
-    """A value from the user as a floating array; ValueGivenError where it is no array of numbers."""
+    """A user's value as a floating array; ValueGivenError where it is no array of numbers."""
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise ValueGivenError(f"the value of '{name}' is ragged: its rows differ in length") from error
+        raise ValueGivenError(
+            f"the value of '{name}' is ragged: its rows differ in length"
+        ) from error
     if array.dtype.kind in "biu":
         return array.astype(np.float64)
     if array.dtype.kind not in "fc":

@@ -142,7 +142,7 @@ class Formula:
         return self._entries(self.rows if len(self.shape) > 2 else None)
 
     def _block_expr(self) -> sympy.Basic:
-        """The expression as a block: a scalar is 1 by 1, the row of a scalar's gradient is a row."""
+        """The expression as a block: a scalar is 1 by 1, a scalar's gradient a row."""
         if not self.shape:
             return lazy.sympy().Matrix([[self.expr]])
         return self.expr.T if len(self.shape) == 1 and self.rows == 0 else self.expr

@@ -13,7 +13,7 @@ from . import matrices, ops, typeset
 from .display import Display, leaves_in, proved_row_sums
 from .errors import DifferentiationError
 from .formula import FORMS, Formula, Link
-from .gradients import DIFFERENTIABLE, grad, output_id
+from .gradients import grad, names_of, output_id
 from .graph import NONE, Builder, Contribution, Graph, Pass
 from .jacobians import hessian_graph, jacobian_graph
 from .leaves import Names
@@ -191,8 +191,7 @@ def upstream(graph: Graph, name: str, of: str | None = None) -> Formula:
 
 def _real_inputs(graph: Graph, name: str) -> list[str]:
     """Every input with real values, and `name`: one backward pass serves all their gradients."""
-    found = [each for each in graph.inputs if graph.ops[graph.id(each)].domain in DIFFERENTIABLE]
-    return list(dict.fromkeys([*found, name]))
+    return list(dict.fromkeys([*names_of(graph, None), name]))
 
 
 def jacobian(graph: Graph, of: str | None = None, wrt: str | None = None) -> Formula:

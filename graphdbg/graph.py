@@ -1,4 +1,4 @@
-"""`Graph`, the immutable tape, its `Node` views, and the `Builder` that shares common subexpressions.
+"""`Graph`, the immutable tape, its `Node` views, and the `Builder`, which shares subexpressions.
 
 A graph is kept as columns (operations, arguments, shapes, ...), one entry per node in an order in
 which every node comes after its arguments. A `Node` is made when someone asks for it, so that a
@@ -271,13 +271,21 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 def describe(op: ops.Op, args: Sequence[str]) -> str:
     """An operation on named operands as one line of plain text."""
-    detail = {
-        ops.Map: lambda: op.function,  # type: ignore[attr-defined]
-        ops.Contract: lambda: f"einsum[{op.spec}]",  # type: ignore[attr-defined]
-        ops.Reduce: lambda: f"{op.kind}[axis={_axes(op.axes)}]",  # type: ignore[attr-defined]
-        ops.Const: lambda: f"const[{op.value}]",  # type: ignore[attr-defined]
-    }.get(type(op), lambda: type(op).__name__.lower())()
+    detail = _detail(op)
     return f"{detail}({', '.join(args)})" if args else detail
+
+
+def _detail(op: ops.Op) -> str:
+    match op:
+        case ops.Map(function=function):
+            return function
+        case ops.Contract():
+            return f"einsum[{op.spec}]"
+        case ops.Reduce(kind=kind, axes=axes):
+            return f"{kind}[axis={_axes(axes)}]"
+        case ops.Const(value=value):
+            return f"const[{value}]"
+    return type(op).__name__.lower()
 
 
 def _axes(axes: tuple[int, ...]) -> str:
@@ -449,4 +457,5 @@ class Builder:
         )  # fmt: skip
 
 
-LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # axes of an einsum, as NumPy allows
+# the axes of an einsum, as NumPy allows
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

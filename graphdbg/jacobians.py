@@ -30,8 +30,11 @@ def jacobian_graph(graph: Graph, of: str, wrt: str) -> Graph:
         pulled = batch(pulled, [SEED], dim)
     b = Builder.of(graph)
     b.phase = BACKWARD
-    given = {at: b.aliases.get(name, graph.ids[name])
-             for at, name in zip(pulled.input_ids, pulled.inputs, strict=True) if name != SEED}  # fmt: skip
+    given = {
+        at: b.aliases.get(name, graph.ids[name])
+        for at, name in zip(pulled.input_ids, pulled.inputs, strict=True)
+        if name != SEED
+    }
     given[pulled.id(SEED)] = _identity(b, graph.shapes[target])
     node = replay(b, pulled, given, pulled.output_ids[0])
     return finish(b, graph, node, f"{of}.J_{wrt}")

@@ -1,4 +1,4 @@
-"""The one place of late imports: heavy packages and the modules that need them, loaded when asked for.
+"""The one place of late imports: heavy packages, and the modules that need them.
 
 `graphdbg --help` must not import SymPy, and a graph's `nx` or `expr` is the first to need it.
 """

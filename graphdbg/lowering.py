@@ -187,9 +187,8 @@ def _scatter(low: Lowering, at: int, op: ops.Scatter, args: list[Poly]) -> Poly:
     source, *indices = graph.args[at]
     shape = graph.shapes[indices[0]]
     inner = [f"%{axis}" for axis in range(len(shape))]
-    result = at_axes(args[0], [
-        *inner, *(f"#{axis + len(indices)}" for axis in range(len(graph.shapes[source]) - len(shape))),
-    ])  # fmt: skip
+    rest = len(graph.shapes[source]) - len(shape)
+    result = at_axes(args[0], [*inner, *(f"#{axis + len(indices)}" for axis in range(rest))])
     for slot, index in enumerate(indices):
         chosen = at_axes(_choice(low, index, "$"), inner)
         result = terms.multiply(result, terms.reindex(chosen, {"$": f"#{slot}"}))
@@ -202,10 +201,9 @@ def _choice(low: Lowering, index: int, k: str) -> Poly:
     algebra, graph = low.arithmetic.algebra, low.graph
     at = index
     kept: list[Index] = list(axes(len(graph.shapes[index])))
-    while type(graph.ops[at]) is ops.Broadcast:
-        kept = [kept[axis] for axis in graph.ops[at].axes]
+    while isinstance(op := graph.ops[at], ops.Broadcast):
+        kept = [kept[axis] for axis in op.axes]
         at = graph.args[at][0]
-    op = graph.ops[at]
     if type(op) is ops.Arange:
         return algebra.delta(kept[0], k)
     if type(op) is ops.Const and isinstance(op.value, int) and op.value >= 0:

@@ -123,11 +123,9 @@ class Arithmetic:
             if shared is None:
                 shared = here
             else:
-                shared = {
-                    at: min(p, here.get(at, Fraction(0)))
-                    for at, p in (shared | {a: Fraction(0) for a in here if a not in shared}).items()
-                }
-        # a factor that some term lacks counts as power 0 there: only negative powers come out
+                zero = Fraction(0)  # of a factor that a term lacks: only negative powers come out
+                both = shared | {at: zero for at in here if at not in shared}
+                shared = {at: min(p, here.get(at, zero)) for at, p in both.items()}
         found = shared or {}
         return [(base, indices, p) for (base, indices), p in found.items()
                 if p and base.kind != "delta" and not base.idempotent]  # fmt: skip

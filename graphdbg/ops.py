@@ -1,4 +1,4 @@
-"""The primitive operations: a closed set of frozen dataclasses, everything a user writes lowers to them.
+"""The primitive operations, a closed set of frozen dataclasses: every program lowers to them.
 
 The set is closed under differentiation. Shape rules stand in `shapes`, vector-Jacobian rules in
 `gradients`, NumPy rules in `evaluator`, batching rules in `batching`: four tables over these rows,

@@ -137,7 +137,8 @@ def sides(graph: Graph, claim: str) -> tuple[Graph, int, int]:
 
 def split_claim(claim: str) -> tuple[str, str, str]:
     """Definitions, left and right side of `a = ...; left = right`."""
-    depth, cut, equals = 0, 0, []
+    depth, cut = 0, 0
+    equals: list[int] = []
     for at, char in enumerate(claim):
         if char in "([{":
             depth += 1

@@ -109,7 +109,7 @@ def _base(b: Builder, base: Base, indices: tuple[Index, ...], sizes: Dims) -> in
         return b.const(named(base.data))
     dims = [sizes[index] if isinstance(index, str) else 1 + index for index in indices]
     if base.kind == "delta":
-        return b.emit(ops.Eye(max(dims, key=_is_named) if len(set(map(str, dims))) > 1 else dims[0]))
+        return b.emit(ops.Eye(max(dims, key=_is_named)))  # the other may be a position, as in [2]
     if base.kind == "select":
         return _one_hot(b, base.data, dims)
     inner = rebuild(b, base.inner, [f"@{at}" for at in range(len(indices))], dims)

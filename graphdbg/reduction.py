@@ -59,7 +59,7 @@ class Reducer:
         return terms.collect(done) if changed else poly
 
     def is_zero(self, poly: Poly) -> bool:
-        """Whether the polynomial reduces to 0, denominators over free indices cleared if need be."""
+        """Whether the polynomial reduces to 0, denominators cleared if need be."""
         poly = self.reduce(poly)
         for _ in range(CLEARINGS):
             denominator = next(_denominators(poly), None) if poly else None
@@ -107,25 +107,25 @@ class Reducer:
             return None
         if indices.count(last) > 1:
             return None
-        total = RowSum(1, "labels are valid") if base.kind == "select" else self.row_sums.get(base.data)
+        left = tuple(pair for pair in bound if pair[0] != last)
+        if base.kind == "select":
+            return terms.collect([(Fraction(1), rest, left)])
+        total = self.row_sums.get(base.data)
         if total is None:
             return None
-        if base.kind == "leaf":
-            self.assumptions[total.reason] = None
-        return terms.collect([(Fraction(total.value), rest, tuple(b for b in bound if b[0] != last))])
+        self.assumptions[total.reason] = None
+        return terms.collect([(Fraction(total.value), rest, left)])
 
     def _apply_rule(
         self, base: Base, indices: tuple[Index, ...], p: Fraction,
         rest: tuple[Factor, ...], bound: Bound,
     ) -> Poly | None:  # fmt: skip
         """sin² = 1 - cos²; nothing is both positive and zero."""
-        if base.data[0] == "sin" and p >= 2 and self.deep:
+        if base.data[0] == "sin" and p >= 2 and self.deep and not bound:
+            left = terms.monomial(*rest, *([(base, indices, p - 2)] if p > 2 else []))
             cos = self.algebra.apply("cos", inside(base, indices))
             cos2 = terms.multiply(cos, cos)
-            left = Poly({terms.canonical([*rest, (base, indices, p - 2)] if p > 2 else [*rest], bound):
-                         Fraction(1)}) if not bound else None  # fmt: skip
-            if left is not None:
-                return terms.add(left, terms.scale(terms.multiply(left, cos2), -1))
+            return terms.add(left, terms.scale(terms.multiply(left, cos2), -1))
         if base.data[0] == "positive" and p > 0:
             for other, where, q in rest:
                 if other.kind == "apply" and other.data[0] == "zero" and q > 0:
@@ -216,6 +216,7 @@ def _fresh_names(more: Bound, bound: Bound) -> dict[str, Index]:
 
 
 def is_positive(key: Key) -> bool:
+    """Whether a term without its coefficient is never negative."""
     return all(base.positive or p % 2 == 0 for base, _, p in key[0])
 
 

@@ -1,4 +1,4 @@
-"""Dimensions: an int, or a `Size`, a polynomial in named dimensions such as `n`, `n*d` or `n - k + 1`.
+"""Dimensions: an int, or a `Size`, a polynomial in names such as `n`, `n*d` or `n - k + 1`.
 
 A shape is a tuple of such dimensions. Sizes are kept as integer polynomials, so that two ways of
 writing one dimension compare equal; a `Size` without names collapses to an int.
@@ -69,7 +69,8 @@ class Size:
     def __str__(self) -> str:
         text = ""
         for names, factor in sorted(self.terms, key=lambda term: (-len(term[0]), term[1] < 0)):
-            body = "*".join(names) if abs(factor) == 1 and names else "*".join((str(abs(factor)), *names))
+            number = () if abs(factor) == 1 and names else (str(abs(factor)),)
+            body = "*".join((*number, *names))
             sign = "-" if factor < 0 else "+"
             text += f" {sign} {body}" if text else ("-" if factor < 0 else "") + body
         return text

@@ -1,4 +1,4 @@
-"""Where things stand in a text: `Source`, `Span`, and the caret excerpt shown by errors and the stepper."""
+"""Places in a text: `Source`, `Span`, and the caret excerpt that errors and the stepper show."""
 
 from __future__ import annotations
 

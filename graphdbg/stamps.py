@@ -60,7 +60,8 @@ def stamp(
 ) -> Stamp:  # fmt: skip
     """The stamp of a formula, rebuilt as a node of `graph`, that stands for another node there.
 
-    `points` are random points of the graph's inputs. Raises UncheckedFormulaError where it disagrees with that node or with differences.
+    `points` are random points of the graph's inputs. Raises UncheckedFormulaError where it
+    disagrees with that node or with differences.
     """
     if derivative is None:
         witness = Witness(graph, graph.names[node], points)

@@ -6,8 +6,8 @@ differ only in the names of bound indices are the same term (canonical renaming)
 polynomials in the atoms compare equal, whatever the sizes of the axes.
 
 Words: an *index* is a variable (`str`) or a position (`int`). Free indices of a `Poly` are whatever
-variables occur unbound. Inside the atoms `apply` and `bracket`, free indices are `@0`, `@1`, ... and
-the factor's `indices` say what they stand for. Canonical bound indices are `~0`, `~1`, ...
+variables occur unbound. Inside the atoms `apply` and `bracket`, free indices are `@0`, `@1`, ...
+and the factor's `indices` say what they stand for. Canonical bound indices are `~0`, `~1`, ...
 
 Nothing here knows of NumPy or SymPy; coefficients are `Fraction`s.
 """
@@ -270,7 +270,8 @@ def _spread_deltas(factors: list[Factor]) -> list[Factor]:
         if isinstance(second, int):
             first, second = second, first
         if first != second:
-            others = [f for f in factors if f[0] is not base or f[1] not in ((first, second), (second, first))]
+            both = {first, second}
+            others = [f for f in factors if f[0] is not base or set(f[1]) != both]
             factors = [*rename(others, {second: first}), (base, (first, second), Fraction(1))]
     return _merge(factors)
 
@@ -327,7 +328,7 @@ def _refine(factors: list[Factor], bound: Bound) -> list[list[str]]:
         fresh = {name: ranked.index(repr(value)) for name, value in signature.items()}
         if len(set(fresh.values())) == len(set(colour.values())):
             break
-        colour = dict(fresh)
+        colour.update(fresh)
     groups: dict[int, list[str]] = {}
     for name in dims:
         groups.setdefault(colour.get(name, 0), []).append(name)
