@@ -90,7 +90,7 @@ def compile(  # the name that users call
         function = _array_function(arrays)
     else:
         function = SCALAR_ENGINES[chosen](arrays)
-    return _described(function, graph.inputs, names, chosen)
+    return _described(function, arrays, names, chosen)
 
 
 def choose(graph: Graph, live: Sequence[int]) -> str:
@@ -134,6 +134,7 @@ class Arrays:
         self.inputs = graph.inputs
         # functions nobody is in at the moment: a function works in arrays of its own
         self.idle: dict[tuple[Any, ...], list[Step]] = {}
+        self.function: Any = None  # what the user holds: its `source` is the last one written
         self.source = ""
         self.scalars: Callable[..., Results] | None = None  # a faster way for floats
 
@@ -177,7 +178,8 @@ class Arrays:
         dtypes = {name: array.dtype for name, array in zip(self.inputs, arrays)}
         program = lower(self.graph, self.ids, dims, dtypes)
         source, namespace = compiler_arrays.write(program, self.inputs, dims)
-        self.source = source
+        if self.scalars is None:
+            self.function.source = source
         return cast(Step, _execute(source, namespace)["step"])
 
     def _by_rules(self, arrays: Sequence[Array], dims: Mapping[str, int]) -> Results:
@@ -214,7 +216,9 @@ def _one_type(graph: Graph, point: Point, bound: Mapping[str, Array]) -> list[Ar
     common = np.result_type(*typed.values()) if typed else np.dtype(np.float64)
     labels = {graph.names[at] for at in graph.input_ids if graph.ops[at].domain == "Label"}  # type: ignore[attr-defined]
     return [
-        array if name in typed or name in labels else array.astype(common)
+        array
+        if name in typed or name in labels or array.dtype.kind == "c"
+        else array.astype(common)
         for name, array in bound.items()
     ]
 
@@ -247,7 +251,6 @@ def _callable(run: Callable[[Point], Results], arrays: Arrays) -> Callable[..., 
 
     function.run = run  # type: ignore[attr-defined]
     function.floats = arrays.scalars  # type: ignore[attr-defined]
-    function.arrays = arrays  # type: ignore[attr-defined]
     return function
 
 
@@ -314,11 +317,23 @@ def _float_function(arrays: Arrays) -> Callable[..., Results]:
             values = get(point)
         except KeyError:
             return arrays.checked(point)
-        if len(point) == count and FLOATS.issuperset(map(type, values)):
+        if len(point) == count and _are_numbers(values):
             return floats(*values)
         return arrays.checked(point)
 
     return _callable(run, arrays)
+
+
+def _are_numbers(values: tuple[Any, ...]) -> bool:
+    """Whether all are Python's own floats and whole numbers, at least one a float.
+
+    Any other kind of number or array makes the sum one of its own kind, and this is five times as
+    fast as looking at each type; the generated source copes with whole numbers.
+    """
+    try:
+        return type(sum(values)) is float
+    except (TypeError, ValueError, RuntimeWarning):
+        return False
 
 
 SCALAR_ENGINES: dict[str, Callable[[Arrays], Callable[..., Results]]] = {
@@ -334,14 +349,15 @@ def _execute(source: str, namespace: dict[str, Any]) -> dict[str, Any]:
 
 
 def _described(
-    function: Callable[..., Results], inputs: tuple[str, ...], names: tuple[str, ...], engine: str
+    function: Callable[..., Results], arrays: Arrays, names: tuple[str, ...], engine: str
 ) -> Compiled:
     """The function with what `Compiled` promises."""
     described: Any = function
-    described.inputs, described.outputs, described.engine = inputs, names, engine
+    arrays.function = function
+    described.inputs, described.outputs, described.engine = arrays.inputs, names, engine
     described.__name__ = described.__qualname__ = "compiled"
     described.__doc__ = (
         f"The values of {', '.join(names[:20])}{', ...' * (len(names) > 20)} as a tuple."
     )
-    described.source = described.arrays.source
+    described.source = arrays.source
     return cast(Compiled, described)
