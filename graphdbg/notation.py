@@ -217,6 +217,8 @@ class _Writer:
                 gap = ""
             elif (at == 0 or self.tokens[at - 1].kind == "newline") and token.kind != "newline":
                 gap = gap[indent:]
+            if at and not gap and (self.tokens[at - 1].kind, token.kind) == ("number", "keyword"):
+                gap = " "  # Python warns about `1if x else y`
             self._put_gap(gap, after)
             if at and self._juxtaposed(at):
                 self._product("", token.start, token.start)

@@ -8,7 +8,7 @@ statements and expressions; functions are in `functions` and in the library.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +20,8 @@ from .errors import GraphError, SourceError, ValueGivenError
 from .graph import Builder, Graph
 from .language.reading import Reader
 from .language.syntax import LARGE
-from .language.values import Ref
+from .language.tape import Tape
+from .language.values import Native, Ref
 from .sizes import Dim, Shape
 from .source import Source, Span
 
@@ -70,54 +71,79 @@ def _no_collection(text: str) -> Iterator[None]:
             gc.enable()
 
 
-def expression(builder: Builder, text: str, names: Mapping[str, int] | None = None) -> int:
+def expression(
+    builder: Builder,
+    text: str,
+    names: Mapping[str, int] | None = None,
+    functions: Mapping[str, Callable[..., int]] | None = None,
+) -> int:
     """The node of an expression over existing nodes, which is added to the builder's tape.
 
-    `names` maps names to nodes; by default all names the builder gave. Assignments may stand
-    before the expression: `s = sigmoid(x); s*(1 - s)`. Raises UnknownNameError for other names.
+    `names` maps names to nodes; by default all names the builder gave. `functions` are further
+    ones, from node ids to a node id. Assignments may stand before the expression:
+    `s = sigmoid(x); s*(1 - s)`. Raises UnknownNameError for other names.
 
     >>> b = Builder()
     >>> x = b.input("x")
     >>> b.ops[expression(b, "x^2")].function
     'pow'
     """
-    reader = _continued(builder, text, names)
+    reader = _continued(builder, text, names, functions)
     if reader.results:
-        return reader.tape.ref(reader.results[-1])
-    if reader.scope.names:
-        return reader.tape.ref(list(reader.scope.names.values())[-1])
-    raise SourceError(
-        "expected an expression", span=Span(Source(text, "<expression>"), 0, len(text))
-    )
+        return int(reader.tape.ref(reader.results[-1]))
+    assigned = reader.assigned()
+    if assigned:
+        return list(assigned.values())[-1]
+    span = Span(Source(text, "<expression>"), 0, len(text))
+    raise SourceError("expected an expression, found none", span=span)
 
 
-def extend(builder: Builder, text: str, names: Mapping[str, int] | None = None) -> dict[str, int]:
+def extend(
+    builder: Builder,
+    text: str,
+    names: Mapping[str, int] | None = None,
+    functions: Mapping[str, Callable[..., int]] | None = None,
+) -> dict[str, int]:
     """The nodes assigned by a program that is read against existing nodes, by name.
 
-    The value of an expression statement is called `f`, or `out` where that is taken.
+    The value of an expression statement is called `f`, or `out` where that is taken. Arguments and
+    errors are those of `expression`.
 
     >>> b = Builder()
     >>> x = b.input("x")
     >>> sorted(extend(b, "s = sigmoid(x); d = s*(1 - s)"))
     ['d', 's']
     """
-    reader = _continued(builder, text, names)
-    return reader.assigned()
+    return _continued(builder, text, names, functions).assigned()
 
 
-def _continued(builder: Builder, text: str, names: Mapping[str, int] | None) -> Reader:
+def _continued(
+    builder: Builder,
+    text: str,
+    names: Mapping[str, int] | None,
+    functions: Mapping[str, Callable[..., int]] | None,
+) -> Reader:
     source = Source(text, "<expression>")
     if not text.strip():
         raise SourceError("the expression is empty", span=Span(source, 0, 0))
     before = (builder.span, builder.frame)
     if names is None:
         names = {name: at for at, name in builder.names.items()} | builder.aliases
-    reader = Reader(builder, {}, {name: Ref(at) for name, at in names.items()})
+    known: dict[str, Any] = {name: Ref(at) for name, at in names.items()}
+    known.update((name, _native(name, apply)) for name, apply in (functions or {}).items())
+    reader = Reader(builder, {}, known)
     try:
         reader.program(source)
     finally:
         builder.span, builder.frame = before
     return reader
+
+
+def _native(name: str, apply: Callable[..., int]) -> Native:
+    def on_tape(tape: Tape, *values: Any) -> Ref:
+        return Ref(apply(*(int(tape.ref(value)) for value in values)))
+
+    return Native(name, on_tape)
 
 
 def given_shapes(

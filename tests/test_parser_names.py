@@ -275,3 +275,10 @@ def test_reading_leaves_the_builder_as_it_was():
     b.frame, span = 7, b.span
     expression(b, "softmax([x, 1])")
     assert (b.frame, b.span) == (7, span)
+
+
+def test_functions_from_outside():
+    b = Builder()
+    x = b.input("x")
+    at = expression(b, "grad(x)^2 + 1", functions={"grad": lambda node: b.map("cos", node)})
+    assert b.args[b.args[at][0]][0] == b.map("cos", x)

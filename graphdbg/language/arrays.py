@@ -22,14 +22,14 @@ def array(tape: Tape, x: Any) -> Ref:
     return tape.ref(x)
 
 
-def zeros(tape: Tape, *shape: Any) -> Ref:
+def zeros(tape: Tape, *sizes: Any, shape: Any = None) -> Ref:
     """An array of zeros."""
-    return Ref(tape.builder.const(0, tape.dims(shape)))
+    return Ref(tape.builder.const(0, tape.dims(sizes if shape is None else (shape,))))
 
 
-def ones(tape: Tape, *shape: Any) -> Ref:
+def ones(tape: Tape, *sizes: Any, shape: Any = None) -> Ref:
     """An array of ones."""
-    return Ref(tape.builder.const(1, tape.dims(shape)))
+    return Ref(tape.builder.const(1, tape.dims(sizes if shape is None else (shape,))))
 
 
 def full(tape: Tape, shape: Any, fill_value: Any) -> Ref:
@@ -99,9 +99,10 @@ def linspace(tape: Tape, start: Any, stop: Any, num: Any = 50) -> Ref:
 # --------------------------------------------------------------------------------- shapes
 
 
-def reshape(tape: Tape, x: Any, *shape: Any) -> Ref:
+def reshape(tape: Tape, x: Any, *dims: Any, shape: Any = None) -> Ref:
     """The same entries in another shape; one size may be -1, which is computed."""
     ref = tape.ref(x)
+    shape = dims if shape is None else (shape,)
     given = (
         list(shape[0]) if len(shape) == 1 and isinstance(shape[0], (list, tuple)) else list(shape)
     )
@@ -137,20 +138,21 @@ def flatten(tape: Tape, x: Any, start: Any = 0) -> Ref:
     return tape.reshape(ref, (*shape[:first], product(shape[first:])))
 
 
-def transpose(tape: Tape, x: Any, *axes: Any) -> Ref:
+def transpose(tape: Tape, x: Any, *order: Any, axes: Any = ()) -> Ref:
     """The axes in reverse or given order; two axes of more are exchanged, as in torch."""
     ref = tape.ref(x)
     rank = len(tape.shape(ref))
+    axes = order or axes or ()
     if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (list, tuple))):
         axes = tuple(axes[0] or ())
     if not axes:
         return tape.transpose(ref, range(rank)[::-1])
-    order = [tape.axis(each, rank) for each in axes]
+    order = tuple(tape.axis(each, rank) for each in axes)
     if len(order) == 2 and rank > 2:
         swapped = list(range(rank))
         swapped[order[0]], swapped[order[1]] = order[1], order[0]
-        order = swapped
-    return _permuted(tape, ref, order)
+        order = tuple(swapped)
+    return _permuted(tape, ref, list(order))
 
 
 def permute(tape: Tape, x: Any, *axes: Any) -> Ref:

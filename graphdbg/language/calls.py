@@ -32,6 +32,9 @@ _SAME = {
     "input": "x",
     "a": "x",
     "tensor": "x",
+    "a_min": "min",
+    "a_max": "max",
+    "newshape": "shape",
 }
 _IGNORED = frozenset("dtype device requires_grad copy order out".split())
 
@@ -50,6 +53,8 @@ def call(r: Reader, tree: ast.Call, label: str | None = None) -> Any:
         function, given, general = _method(r, func)
     else:
         function = r.value(func)
+    if isinstance(function, str):
+        function = find_function(function) or function  # activation="tanh"
     if not isinstance(function, (Native, Function)):
         return _product(r, tree, function)
     if isinstance(function, Native) and function.row and len(tree.args) == 1 and not tree.keywords:

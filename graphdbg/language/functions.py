@@ -6,6 +6,7 @@ Built in is only what cannot be written in the language itself; everything else 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -68,6 +69,18 @@ def _absolute(tape: Tape, x: Any) -> Any:
 
 def _not(tape: Tape, x: Any) -> Ref:
     return tape.map("eq", x, 0)
+
+
+def _is_nan(tape: Tape, x: Any) -> Ref:
+    return tape.map("ne", x, x)
+
+
+def _is_infinite(tape: Tape, x: Any) -> Ref:
+    return tape.map("eq", tape.map("abs", x), math.inf)
+
+
+def _is_finite(tape: Tape, x: Any) -> Ref:
+    return tape.map("lt", tape.map("abs", x), math.inf)
 
 
 def _same(tape: Tape, x: Any, kind: Any = None) -> Ref:
@@ -165,7 +178,8 @@ _SAME_AS = {
 
 _BUILT_IN: dict[str, Callable[..., Any]] = {
     "log": _log, "ln": _log, "where": _where, "abs": _absolute, "absolute": _absolute,
-    "fabs": _absolute, "logical_not": _not, "stop_gradient": _stop_gradient,
+    "fabs": _absolute, "logical_not": _not, "isnan": _is_nan, "isinf": _is_infinite,
+    "isfinite": _is_finite, "stop_gradient": _stop_gradient,
     "detach": _stop_gradient,
     "sum": reductions.total, "prod": reductions.prod, "argmax": reductions.argmax,
     "argmin": reductions.argmin, "any": reductions.anything, "all": reductions.everything,
@@ -203,14 +217,12 @@ NATIVES: dict[str, Native] = {
     "amin": Native("amin", reductions.minimum, along_axis=True),
 }
 
-METHODS: dict[str, Native] = {
-    name: Native(name, apply)
-    for name, apply in {
-        "view": arrays.reshape, "size": reductions.torch_size, "dim": _rank, "t": arrays.transpose,
-        "item": _number, "copy": _same, "clone": _same, "contiguous": _same, "float": _same,
-        "double": _same, "astype": _same, "to": _same, "numpy": _same, "type": _same,
-        "expand": arrays.expand, "inverse": linear.inv, "numel": reductions.size,
-        "add": elementwise("add"), "sub": elementwise("sub"), "mul": elementwise("mul"),
-        "div": elementwise("div"),
-    }.items()
+_METHODS: dict[str, Callable[..., Any]] = {
+    "view": arrays.reshape, "size": reductions.torch_size, "dim": _rank, "t": arrays.transpose,
+    "item": _number, "copy": _same, "clone": _same, "contiguous": _same, "float": _same,
+    "double": _same, "astype": _same, "to": _same, "numpy": _same, "type": _same,
+    "expand": arrays.expand, "inverse": linear.inv, "numel": reductions.size,
+    "add": elementwise("add"), "sub": elementwise("sub"), "mul": elementwise("mul"),
+    "div": elementwise("div"),
 }  # fmt: skip
+METHODS: dict[str, Native] = {name: Native(name, apply) for name, apply in _METHODS.items()}

@@ -58,9 +58,10 @@ class Reader:
 
     def program(self, source: Source) -> None:
         """Read a whole program."""
-        bound = self.given if self.existing is None else {**self.given, **self.root.names}
+        names = {**self.given, **self.root.names}
+        bound = {name for name, value in names.items() if not isinstance(value, Native)}
         try:
-            for chunk, tree in statements(source, is_function, bound):
+            for chunk, tree in statements(source, self._is_function, bound):
                 self.chunk = chunk
                 self.execute(tree)
         except RecursionError as error:
@@ -68,6 +69,9 @@ class Reader:
             raise SourceError(
                 "this is nested too deeply: name its parts on lines of their own", span=span
             ) from error
+
+    def _is_function(self, name: str) -> bool:
+        return is_function(name) or isinstance(self.root.names.get(name), Native)
 
     def graph(self) -> Graph:
         """The graph of what was read."""
