@@ -22,7 +22,6 @@ THESE = "these sizes"
 ONLY_AGREE = {
     "cs231n_staged",  # a sum of four exponentials over another: no denominator is found to clear
     "mc_51_det_AXB", "mc_54_logdet_gram", "sherman_morrison",  # identities of inverses
-    "cross_entropy_labels", "embedding",  # integer indexing against a one-hot product
     "tsne_like_gaussian",  # rests on the symmetry of |y_i - y_j|^2
     # at a tie, where both operands of a maximum share the gradient, these claims are false
     "maxpool_like", "maxpool_2", "svm_hinge", "svm_squared_hinge", "triplet", "contrastive",
