@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -38,39 +39,55 @@ def array(value: Array, room: int = 80) -> str:
     if value.ndim == 0:
         return number(value)
     if value.size == 0 or value.ndim > 2 or value.shape[-1] > MOST_COLUMNS:
-        return summary(value)
+        return summary(value, room)
     if value.ndim == 2 and len(value) > MOST_ROWS:
-        return summary(value)
+        return summary(value, room)
     for digits in (4, 3, 2):
         text = _row(value, digits) if value.ndim == 1 else _brackets(value, min(digits, 3))
         if len(text.split("\n")[0]) <= room:
             return text
-    return summary(value)
+    return summary(value, room)
 
 
-def brief(value: Array) -> str:
+def brief(value: Array, room: int = 80) -> str:
     """A number, or the range of an array."""
-    return summary(value) if np.ndim(value) else number(value)
+    return summary(value, room) if np.ndim(value) else number(value)
 
 
-def summary(value: Array) -> str:
-    """What stands for a large array: its range, its mean, and how much of it is not finite."""
+def summary(value: Array, room: int = 80) -> str:
+    """What stands for a large array: its range, its mean, and how much of it is not finite.
+
+    Digits and the mean are left out where there is no room for them.
+
+    >>> summary(np.arange(100.0)), summary(np.arange(100.0), room=8)
+    ('0 … 99, mean 49.5', '0 … 99')
+    """
     value = np.asarray(value)
     if value.size == 0:
         return f"no elements, shape {to_text(value.shape)}"
     finite = value[np.isfinite(value)]
-    parts = []
-    if finite.size:
-        low, high, mean = finite.min(), finite.max(), finite.mean()
-        if abs(mean) < NOISE * max(abs(low), abs(high)):
-            mean = 0.0  # what rounding leaves of a sum that is zero
-        parts = [f"{number(low, 4)} … {number(high, 4)}", f"mean {number(mean, 4)}"]
-        if low == high:
-            parts = [f"all {number(low)}"]
-    for name, count in (("nan", np.isnan(value).sum()), ("inf", np.isinf(value).sum())):
-        if count:
-            parts.append(f"{count} {name}")
-    return ", ".join(parts)
+    rest = [
+        f"{count} {name}"
+        for name, count in (("nan", np.isnan(value).sum()), ("inf", np.isinf(value).sum()))
+        if count
+    ]
+    if not finite.size:
+        return ", ".join(rest)
+    texts = [", ".join([*each, *rest]) for each in _ranges(finite)]
+    return next((text for text in texts if len(text) <= room), texts[-1])
+
+
+def _ranges(finite: Array) -> Iterator[list[str]]:
+    """The range and the mean of numbers, ever shorter."""
+    low, high, mean = finite.min(), finite.max(), finite.mean()
+    if low == high:
+        yield [f"all {number(low)}"]
+        return
+    if abs(mean) < NOISE * max(abs(low), abs(high)):
+        mean = 0.0  # what rounding leaves of a sum that is zero
+    for digits, with_mean in ((4, True), (3, True), (3, False), (2, False)):
+        ends = f"{number(low, digits)} … {number(high, digits)}"
+        yield [ends, f"mean {number(mean, digits)}"] if with_mean else [ends]
 
 
 def _row(value: Array, digits: int) -> str:

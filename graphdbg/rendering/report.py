@@ -250,7 +250,11 @@ def _step(
     names = trace.graph.names
     of, upstream = names[backward.of], backward.upstream[y]
     call = view.closed_call(y)
-    rows = [_operand(trace, backward, y, operand, parts, texts, call) for operand, parts in given]
+    rows = [
+        _operand(trace, backward, y, operand, parts, texts, call)
+        for operand, parts in given
+        if view.representative(operand) == operand or _is_felt(trace, parts)
+    ]
     rows.sort(key=lambda row: row.slot)
     return StepRow(
         names[y],
@@ -293,6 +297,11 @@ def _operand(
         _closed(texts, backward, operand, parts),
         np.asarray(value),
     )
+
+
+def _is_felt(trace: Trace, parts: Iterable[Contribution]) -> bool:
+    """Whether anything but zeros arrives: what a call hands into another one is shown only then."""
+    return any(np.any(np.asarray(trace.arrays[part.node]) != 0) for part in parts)
 
 
 def _closed(texts: Texts, backward: Pass, operand: int, parts: list[Contribution]) -> str | None:

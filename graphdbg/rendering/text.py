@@ -21,8 +21,12 @@ from . import numbers, report
 from .report import Array, GradientRow, NodeRow, OperandRow, StepRow
 
 VALUE, GRADIENT, NAME, DIM = "green", "red", "bold", "dim"
-FORMULA_WIDTH = 26  # columns a formula may take before it wraps, even where it is narrow
-NARROWEST_VALUE = 24  # the room a value has at least
+FORMULA_WIDTH = 26  # columns a formula may take before it wraps, where there is room
+NARROWEST_FORMULA = 12
+LONGEST_NAME = 20  # of a column of names; longer ones end in an ellipsis
+GAP = 3  # between two columns
+NARROWEST_VALUE = 18  # the room a value has at least
+ERROR_WIDTH = 7  # of ✓ 1e-10
 LONGEST_FORMULA = 240  # characters of a formula in a table; the formula commands print all of it
 
 
@@ -35,11 +39,12 @@ def forward_table(rows: Sequence[NodeRow], width: int) -> Table:
     """The forward pass: name, formula, value, and the shape where there is one."""
     table = _table()
     shaped = any(row.shape for row in rows)
-    names = max((cell_len(row.name) + 2 * row.depth for row in rows), default=4)
-    shapes = max((cell_len(_shape(row.shape)) + 3 for row in rows), default=0)
-    formula = min(max((cell_len(row.operation) for row in rows), default=0), FORMULA_WIDTH)
-    room = max(NARROWEST_VALUE, width - names - shapes - max(formula, 7) - 6)
-    _formula_columns(table, ["node", "formula"], [row.operation for row in rows])
+    names = ["  " * row.depth + row.name for row in rows]
+    fixed = [min(_longest(["node", *names]), LONGEST_NAME)]
+    fixed += [_longest(["shape", *(_shape(row.shape) for row in rows)])] if shaped else []
+    least, room = _split(width, fixed, ["formula", *(row.operation for row in rows)])
+    table.add_column("node", style=NAME, no_wrap=True, max_width=LONGEST_NAME)
+    table.add_column("formula", min_width=least, overflow="fold")
     if shaped:
         table.add_column("shape", style=DIM, no_wrap=True)
     table.add_column("value", style=VALUE, justify="left" if shaped else "right", no_wrap=True)
@@ -48,17 +53,24 @@ def forward_table(rows: Sequence[NodeRow], width: int) -> Table:
         if row.call != call and row.call is not None:
             table.add_row("", Text("  " * (row.depth - 1) + row.call, style="italic cyan"))
         call = row.call
-        cells = ["  " * row.depth + row.name, _clip(row.operation)]
+        cells: list[RenderableType] = ["  " * row.depth + row.name, _clip(row.operation)]
         shape = [_shape(row.shape)] if shaped else []
         table.add_row(*cells, *shape, numbers.array(row.value, room))
     return table
 
 
-def _formula_columns(table: Table, headings: Sequence[str], formulas: Iterable[str]) -> None:
-    """A column of names that never wraps, and one of formulas that wraps late."""
-    longest = max((cell_len(each) for each in formulas), default=0)
-    table.add_column(headings[0], style=NAME, no_wrap=True)
-    table.add_column(headings[1], min_width=min(longest, FORMULA_WIDTH), overflow="fold")
+def _split(width: int, fixed: Sequence[int], formulas: Iterable[str]) -> tuple[int, int]:
+    """The least width of the column of formulas, and the room for values beside it.
+
+    `fixed` are the widths of the other columns; formulas give way before values do.
+    """
+    rest = width - sum(fixed) - GAP * (len(fixed) + 1)
+    least = min(_longest(formulas), FORMULA_WIDTH, max(NARROWEST_FORMULA, rest - NARROWEST_VALUE))
+    return least, max(NARROWEST_VALUE, rest - least)
+
+
+def _longest(texts: Iterable[str]) -> int:
+    return max((cell_len(line) for text in texts for line in text.split("\n")), default=0)
 
 
 def backward_table(steps: Sequence[StepRow], width: int) -> Table:
@@ -108,15 +120,14 @@ def _operand_cells(row: OperandRow) -> list[RenderableType]:
 def _stacked(steps: Sequence[StepRow], width: int) -> Table:
     table = _table()
     headings = [f"{step.node} = {step.operation}" for step in steps]
-    chains = [each or "" for step in steps for row in step.operands
-              for each in (row.chain, row.put_in, row.closed)]  # fmt: skip
-    room = width - 6
-    wider = FORMULA_WIDTH + max(0, 6 + (width - 80) // 2)
-    for name, cells, most in (("step", headings, FORMULA_WIDTH), ("gradient", chains, wider)):
-        least = min(max(map(cell_len, cells), default=0), most)
-        table.add_column(name, min_width=least, overflow="fold")
-        room -= max(least, len(name))
-    room = max(NARROWEST_VALUE, room)
+    gradients = [each or "" for step in steps for row in step.operands
+                 for each in (row.chain, row.put_in, row.closed)]  # fmt: skip
+    step_width = min(_longest(["step", *headings]), FORMULA_WIDTH - 4)
+    wider = FORMULA_WIDTH + max(0, (width - 60) // 4)
+    least = min(_longest(["gradient", *gradients]), wider, width - step_width - 2 * GAP - 20)
+    room = max(NARROWEST_VALUE, width - step_width - least - 2 * GAP)
+    table.add_column("step", width=step_width, overflow="fold")
+    table.add_column("gradient", width=max(8, least), overflow="fold")
     table.add_column("value", style=GRADIENT, no_wrap=True)
     for at, step in enumerate(steps):
         heading = Text(f"{step.node} = {step.operation}", style=NAME)
@@ -148,20 +159,21 @@ def _local(row: OperandRow) -> str:
 
 
 def gradients_table(rows: Sequence[GradientRow], checked: Mapping[str, Row], width: int) -> Table:
-    """The gradients that were asked for: closed form, value, and the verdict of the check."""
+    """The gradients that were asked for: closed form, value, and the error that the check found."""
     table = _table()
     formulas = any(row.closed is not None for row in rows)
     shaped = any(row.shape for row in rows)
-    table.add_column("gradient", style=NAME, no_wrap=True)
+    fixed = [min(_longest(["gradient", *(row.name for row in rows)]), LONGEST_NAME), ERROR_WIDTH]
+    fixed += [_longest(["shape", *(_shape(row.shape) for row in rows)])] if shaped else []
+    least, room = _split(width, fixed, [f"= {row.closed}" for row in rows if row.closed])
+    table.add_column("gradient", style=NAME, no_wrap=True, max_width=LONGEST_NAME)
     if formulas:
-        longest = max(cell_len(row.closed or "") + 2 for row in rows)
-        table.add_column("closed", min_width=min(longest, FORMULA_WIDTH), overflow="fold")
+        table.add_column("closed", min_width=least, overflow="fold")
     if shaped:
         table.add_column("shape", style=DIM, no_wrap=True)
     justify: JustifyMethod = "left" if shaped else "right"
     table.add_column("value", style=GRADIENT, no_wrap=True, justify=justify)
-    table.add_column("error", no_wrap=True)
-    room = max(NARROWEST_VALUE, width - FORMULA_WIDTH - 34)  # 34: names, shapes, checks, gaps
+    table.add_column("error", no_wrap=True, min_width=ERROR_WIDTH)
     for row in rows:
         cells: list[RenderableType] = [row.name]
         if formulas:
@@ -242,7 +254,7 @@ def _natural_width(table: Table) -> int:
     for column in table.columns:
         cells = [column.header, *column.cells]
         widths.append(max((_cell_width(cell) for cell in cells), default=0))
-    return sum(widths) + 3 * (len(widths) - 1)
+    return sum(widths) + GAP * (len(widths) - 1)
 
 
 def _cell_width(cell: RenderableType) -> int:
@@ -267,7 +279,7 @@ def _shape(shape: Shape) -> str:
 
 def _upstream(step: StepRow, room: int) -> str:
     """A gradient with several terms in full; one with one term was shown as a contribution."""
-    return _value(step.value, room) if step.terms else numbers.brief(step.value)
+    return _value(step.value, room) if step.terms else numbers.brief(step.value, room)
 
 
 def _value(value: Array, room: int) -> str:
