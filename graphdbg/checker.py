@@ -88,7 +88,7 @@ class Checker:
         self.graph, self.passes = _with_passes(graph, of, list(wrt) if wrt is not None else None)
         self.rules = [LocalRules(self.graph, backward) for backward in self.passes]
         self.groups: list[list[Group]] = []
-        self.shaken = [Group(self.graph, each, _continuous(self.graph)) for each in self.passes]
+        self.shaken: list[Group] = []
         self.sizes: dict[str, int] | None = None
 
     def check(
@@ -130,6 +130,8 @@ class Checker:
     def _prepare(self, dims: dict[str, int]) -> None:
         if self.sizes != dims:
             self.groups = [groups_of(self.graph, backward, dims) for backward in self.passes]
+            moving = _continuous(self.graph)
+            self.shaken = [Group(self.graph, each, moving, dims) for each in self.passes]
             self.sizes = dict(dims)
 
     def _rows(
@@ -146,9 +148,16 @@ class Checker:
             return [self._lost(backward, source, values) for source in backward.wrt]
         found: dict[str, Row] = {}
         with np.errstate(all="ignore"):
-            noise = noise_at(shaken, values, trace.dims, np.random.default_rng(seed))
+            measured: list[float] = []
+
+            def measure() -> float:
+                if not measured:
+                    rng = np.random.default_rng(seed)
+                    measured.append(noise_at(shaken, values, trace.dims, rng))
+                return measured[0]
+
             for group in groups:
-                look = Examination(group, values, trace.dims, noise, rtol, seed)
+                look = Examination(group, values, trace.dims, measure, rtol, seed)
                 found.update((row.wrt, row) for row in look.rows())
         return [found[self.graph.names[source]] for source in dict.fromkeys(backward.wrt)]
 

@@ -1,9 +1,8 @@
 """Differences: what a scalar node does when other nodes move, many moves evaluated as one stack.
 
 A `Probe` lifts the part of a tape between some nodes and the target (and nothing else) over a stack
-of moved values. Where a node goes into one matrix product only, moving one of its entries moves the
-product by one row: a *structured* probe starts from those rows and never makes the stack of
-moved matrices. `slopes` turns the target's values into derivatives with an error estimate.
+of moved values; for all entries of one node it keeps only what moves (`cones`). `slopes` turns the
+target's values into derivatives with an error estimate.
 
 Five-point central differences: Abramowitz and Stegun, 25.3.6; the extrapolation in `ridders`:
 Ridders, Advances in Engineering Software 4 (1982).
@@ -19,7 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import ops, sizes
-from .batching import lift, repeat
+from .batching import lift
+from .cones import Cone
 from .evaluator import RULES, evaluate
 from .graph import Builder, Graph
 from .sampling import sample
@@ -48,33 +48,38 @@ def is_kinked(op: ops.Op) -> bool:
 class Probe:
     """The values of `target` for a stack of moved values of `sources`, other nodes as they are.
 
-    A structured probe has one source and takes one step per entry; see `structured_source`.
+    With `entries`, the stack is that of every entry of the only source moved by its own step.
     """
 
     def __init__(
-        self, graph: Graph, target: int, sources: Sequence[int], structured: bool = False
+        self, graph: Graph, target: int, sources: Sequence[int], entries: bool = False
     ) -> None:
         b = Builder.of(graph)
         path = paths(graph, sources, target)
         rows = sizes.named(ROWS)
-        stacks = {at: b.input(f"{at}@stack", (rows, *graph.shapes[at])) for at in sources}
-        if structured:
+        self.target, self.sources = target, tuple(sources)
+        self.kinked = any(is_kinked(graph.ops[at]) for at in path)
+        self._run: Runner | None = None
+        self.shapes: list[sizes.Shape] = []
+        if not path and target not in sources:
+            return
+        if entries:
             (source,) = sources
-            steps = b.input(f"{source}@steps", graph.shapes[source])
-            rows = sizes.product(graph.shapes[source]) * len(SIGNS)  # type: ignore[assignment]
-            stacks = {at: _rows(b, at, source, steps, rows) for at in _users(graph, source, path)}
-        for at in path:
-            args = graph.args[at]
-            flags = tuple(arg in stacks for arg in args)
-            if at not in stacks and any(flags):
+            steps = b.input("steps@", graph.shapes[source])
+            cone = Cone(b, source, b.emit(ops.Array(tuple(SIGNS), (len(SIGNS),))), steps)
+            for at in path:
+                cone.step(at)
+            result = cone.stack(target)
+        else:
+            stacks = {at: b.input(f"{at}@stack", (rows, *graph.shapes[at])) for at in sources}
+            for at in path:
+                args = graph.args[at]
+                flags = tuple(arg in stacks for arg in args)
                 mapped = tuple(stacks.get(arg, arg) for arg in args)
                 stacks[at] = lift(b, graph.ops[at], mapped, flags, rows)
-        self.target, self.sources, self.rows = target, tuple(sources), rows
-        self.depends = target in stacks
-        self.kinked = any(is_kinked(graph.ops[at]) for at in path)
-        self.cost = sum(1 for _ in path)
-        self._run = Runner(b, len(graph), [stacks[target]]) if self.depends else None
-        self._shapes = [graph.shapes[at] for at in path]
+            result = stacks[target]
+        self._run = Runner(b, len(graph), [result])
+        self.shapes = [b.shapes[at] for at in self._run.order]
 
     def values(self, base: Values, dims: Dims, stacks: Sequence[Array]) -> Array:
         """The target, a vector with one entry per row of `stacks` (one stack per source)."""
@@ -89,13 +94,13 @@ class Probe:
         """The target with each entry of the source moved by `SIGNS` times its step: (4, n)."""
         if self._run is None:
             return np.full((len(SIGNS), steps.size), float(base[self.target]))
-        given = {f"{self.sources[0]}@steps": steps}
-        return np.asarray(self._run(base, dims, given)[0]).reshape(len(SIGNS), -1)
+        found = self._run(base, dims, {"steps@": steps})[0]
+        return np.asarray(found).reshape(len(SIGNS), -1)
 
-    def width(self, dims: Dims) -> int:
-        """The number of elements that one row of the stack costs."""
-        size = sum(sizes.evaluate(sizes.product(shape), dims) for shape in self._shapes)
-        return int(size) + 1
+    def cost(self, dims: Dims, rows: int = 1) -> int:
+        """The number of elements of all stacks, of `rows` rows where those are asked for."""
+        known = {**dims, ROWS: rows}
+        return 1 + sum(sizes.evaluate(sizes.product(shape), known) for shape in self.shapes)
 
 
 def paths(graph: Graph, sources: Sequence[int], target: int) -> list[int]:
@@ -124,64 +129,6 @@ def paths(graph: Graph, sources: Sequence[int], target: int) -> list[int]:
     return path
 
 
-def _users(graph: Graph, source: int, path: Sequence[int]) -> list[int]:
-    return [at for at in path if source in graph.args[at]]
-
-
-def structured_source(graph: Graph, source: int, target: int) -> bool:
-    """Whether each use of a node is one operand of an einsum, without a repeated letter.
-
-    An einsum is linear in each operand: moving x by h e_k moves it by h einsum(e_k), exactly.
-    """
-    path = set(paths(graph, [source], target))
-    for at in _users(graph, source, sorted(path)):
-        op, args = graph.ops[at], graph.args[at]
-        if type(op) is not ops.Contract or args.count(source) > 1:
-            return False
-        letters = op.inputs[args.index(source)]
-        if len(set(letters)) < len(letters) or any(arg in path for arg in args):
-            return False
-    return True
-
-
-def _rows(b: Builder, at: int, source: int, steps: int, rows: Any) -> int:
-    """The stack of an einsum's results for each sign and each entry of `source` moved by its step.
-
-    With W moved at (p, q) by h, W_ij x_j moves by h_pq delta_ip x_q.
-    """
-    op: Any = b.ops[at]
-    slot = b.args[at].index(source)
-    letters, output = op.inputs[slot], op.output
-    fresh = iter(each for each in FRESH if each not in op.spec)
-    moved = {letter: next(fresh) for letter in letters}
-    table = str.maketrans(moved)
-    inputs = [part.translate(table) for part in op.inputs]
-    place = "".join(moved.values())
-    kept = [letter for letter in output if letter not in letters]
-    result = b.contract(f"{','.join(inputs)}->{place}{''.join(kept)}", *_with(b, at, slot, steps))
-    have = place + "".join(kept)
-    for letter in output:
-        if letter in letters:
-            axis = b.shapes[source][letters.index(letter)]
-            delta = b.emit(ops.Eye(axis))
-            result = b.contract(f"{have},{moved[letter]}{letter}->{have}{letter}", result, delta)
-            have += letter
-    sign = next(fresh)
-    signs = b.emit(ops.Array(tuple(SIGNS), (len(SIGNS),)))
-    result = b.contract(f"{have},{sign}->{sign}{place}{output}", result, signs)
-    result = b.emit(ops.Reshape((rows, *b.shapes[at])), result)
-    return b.map("add", repeat(b, at, rows), result)
-
-
-FRESH = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-
-def _with(b: Builder, at: int, slot: int, steps: int) -> list[int]:
-    args = [*b.args[at]]
-    args[slot] = steps
-    return args
-
-
 # ------------------------------------------------------------------ running the new part of a tape
 
 Step = Callable[[Values, Dims], Any]
@@ -190,35 +137,38 @@ Step = Callable[[Values, Dims], Any]
 class Runner:
     """Evaluates what a builder added to a tape, given the values of the tape before it.
 
-    Arrays are dropped after their last use.
+    Arrays are dropped after their last use; constants are kept while the sizes stay the same.
     """
 
     def __init__(self, b: Builder, start: int, wanted: Sequence[int]) -> None:
-        self.start, self.wanted = start, list(wanted)
+        self.start, self.wanted, self.length = start, list(wanted), len(b.ops)
         needed = {at for at in wanted if at >= start}
         for at in range(len(b.ops) - 1, start - 1, -1):
             if at in needed:
                 needed.update(arg for arg in b.args[at] if arg >= start)
-        order = sorted(needed)
-        self.length = len(b.ops)
-        last: dict[int, int] = {}
-        for at in order:
-            last.update(dict.fromkeys((arg for arg in b.args[at] if arg >= start), at))
-        dead: dict[int, list[int]] = {}
-        for arg, at in last.items():
-            if arg not in self.wanted:
-                dead.setdefault(at, []).append(arg)
-        self.inputs = [(at, b.ops[at].name) for at in order if type(b.ops[at]) is ops.Input]  # type: ignore[attr-defined]
-        self.steps = [
-            (at, _step(b.ops[at], b.args[at]), tuple(dead.get(at, ())))
-            for at in order
-            if type(b.ops[at]) is not ops.Input
+        self.order = sorted(needed)
+        kinds = {at: type(b.ops[at]) for at in self.order}
+        self.inputs = [(at, b.ops[at].name) for at in self.order if kinds[at] is ops.Input]  # type: ignore[attr-defined]
+        small = _small(b, self.order, wanted)
+        dead = _last_uses(b, self.order, wanted)
+        steps = [(at, _step(b, at, at in small), dead.get(at, ())) for at in self.order]
+        self.steps = [step for step in steps if kinds[step[0]] not in ops.LEAVES]
+        self.leaves = [
+            (at, step)
+            for at, step, _ in steps
+            if kinds[at] in ops.LEAVES and kinds[at] is not ops.Input
         ]
+        self.constants: tuple[dict[str, int], list[tuple[int, Any]]] | None = None
 
     def __call__(self, base: Values, dims: Dims, given: Mapping[str, Array]) -> Values:
-        values = [*base[: self.start], *[None] * (self.length - self.start)]
+        values = base[: self.start]
+        values.extend([None] * (self.length - self.start))
         for at, name in self.inputs:
             values[at] = given[name]
+        if self.constants is None or self.constants[0] != dims:
+            self.constants = dict(dims), [(at, step(values, dims)) for at, step in self.leaves]
+        for at, constant in self.constants[1]:
+            values[at] = constant
         with np.errstate(all="ignore"):
             for at, step, dead in self.steps:
                 values[at] = step(values, dims)
@@ -227,27 +177,62 @@ class Runner:
         return [values[at] for at in self.wanted]
 
 
-def _step(op: Any, args: tuple[int, ...]) -> Step:
+def _last_uses(b: Builder, order: Sequence[int], wanted: Sequence[int]) -> dict[int, list[int]]:
+    """After which node which arrays are used no more."""
+    new = set(order)
+    last = {arg: at for at in order for arg in b.args[at] if arg in new}
+    dead: dict[int, list[int]] = {}
+    for arg, at in last.items():
+        if arg not in wanted and type(b.ops[arg]) not in ops.LEAVES:
+            dead.setdefault(at, []).append(arg)
+    return dead
+
+
+def _small(b: Builder, order: Sequence[int], wanted: Sequence[int]) -> set[int]:
+    """Repeated arrays that only meet whole ones in elementwise functions: NumPy repeats them."""
+    found = {
+        at for at in order if type(b.ops[at]) in (ops.Broadcast, ops.Const) and at not in wanted
+    }
+    for at in order:
+        args = b.args[at]
+        if type(b.ops[at]) is not ops.Map or all(arg in found for arg in args):
+            found.difference_update(args)
+    return found
+
+
+def _step(b: Builder, at: int, small: bool) -> Step:
     """One operation as a function of the tape's values; the common ones without detours."""
+    op: Any = b.ops[at]
+    args = b.args[at]
+    rule = RULES[type(op)]
     if type(op) is ops.Map:
-        function = TABLE[op.function].numeric
-        if len(args) == 1:
-            (only,) = args
-            return lambda values, dims: function(values[only])
-        return lambda values, dims: function(*[values[arg] for arg in args])
+        return _map_step(TABLE[op.function].numeric, args)
     if type(op) is ops.Contract and len(args) == 2:
         plan = product_plan(op.inputs[0], op.inputs[1], op.output)
         left, right = args
         if plan is not None:
             return lambda values, dims: plan(values[left], values[right])
-    if type(op) is ops.Broadcast and op.axes == tuple(sorted(op.axes)):
+    if type(op) is ops.Const and small:
+        one = ops.Const(op.value, (1,) * len(op.shape))
+        return lambda values, dims: rule(one, [], dims)
+    if type(op) is ops.Broadcast and small:
+        order = np.argsort(op.axes)
         index = tuple(slice(None) if axis in op.axes else None for axis in range(len(op.shape)))
         (only,) = args
-        return lambda values, dims: np.broadcast_to(
-            np.asarray(values[only])[index], [sizes.evaluate(dim, dims) for dim in op.shape]
-        )
-    rule = RULES[type(op)]
+        if list(order) == sorted(order):
+            return lambda values, dims: values[only][index]
+        return lambda values, dims: values[only].transpose(order)[index]
     return lambda values, dims: rule(op, [np.asarray(values[arg]) for arg in args], dims)
+
+
+def _map_step(function: Callable[..., Any], args: tuple[int, ...]) -> Step:
+    if len(args) == 1:
+        (only,) = args
+        return lambda values, dims: function(values[only])
+    if len(args) == 2:
+        left, right = args
+        return lambda values, dims: function(values[left], values[right])
+    return lambda values, dims: function(*[values[arg] for arg in args])
 
 
 def product_plan(left: str, right: str, output: str) -> Callable[[Array, Array], Array] | None:

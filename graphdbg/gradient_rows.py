@@ -8,7 +8,7 @@ that was too long, too short, or that crossed a kink; at a kink the one-sided di
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,7 +29,6 @@ from .differences import (
     Values,
     ridders,
     slopes,
-    structured_source,
 )
 from .graph import Graph, Pass
 from .verdicts import CONVENTION, GOOD, NOISY, NOT_FINITE, WRONG, Row
@@ -130,12 +129,16 @@ class Outcome:
 class Group:
     """Inputs (or inner nodes) that are moved in one stack, seen as one flat vector."""
 
-    def __init__(self, graph: Graph, backward: Pass, sources: Sequence[int]) -> None:
+    def __init__(self, graph: Graph, backward: Pass, sources: Sequence[int], dims: Dims) -> None:
         self.graph, self.backward, self.sources = graph, backward, list(sources)
         self.probe = Probe(graph, backward.of, sources)
+        self.width = self.probe.cost(dims)
         self.rows: Probe | None = None
-        if len(sources) == 1 and structured_source(graph, sources[0], backward.of):
-            self.rows = Probe(graph, backward.of, sources, structured=True)
+        if len(sources) == 1:
+            self.rows = Probe(graph, backward.of, sources, entries=True)
+        count = sum(_count(graph, at, dims) for at in sources)
+        cost = self.rows.cost(dims) if self.rows else len(SIGNS) * count * (self.width + count)
+        self.whole = cost <= BUDGET
         self.step = KINKED_STEP if self.probe.kinked else SMOOTH_STEP
 
     def flat(self, values: Values, nodes: Sequence[int]) -> Array:
@@ -167,23 +170,28 @@ class Examination:
     """One group at one point: its flat vector, its gradient, and what was found about its moves."""
 
     def __init__(
-        self, group: Group, values: Values, dims: Dims, noise: float, rtol: float, seed: int
+        self,
+        group: Group,
+        values: Values,
+        dims: Dims,
+        measure: Callable[[], float],
+        rtol: float,
+        seed: int,
     ) -> None:
         self.group, self.values, self.dims = group, values, dims
-        self.noise, self.rtol = noise, rtol
+        self.measure, self.rtol = measure, rtol
+        self.noise = ROUNDING * abs(float(values[group.backward.of]))
         self.flat = group.flat(values, group.sources)
         held = [group.backward.upstream[at] for at in group.sources]
         self.gradient = group.flat(values, held)
         self.scale = group.scale(values)
         self.seed = seed
-        self.width = group.probe.width(dims)
 
     def rows(self) -> list[Row]:
         """A row per source: the worst of what was compared."""
         count = len(self.flat)
         everything = Entries(np.arange(count), self.scale)
-        row_cost = self.width + (0 if self.group.rows else count)
-        if 4 * count * row_cost <= BUDGET:
+        if self.group.whole:
             return self._rows(everything, self.examine(everything), None)
         rng = np.random.default_rng([self.seed, count])
         along = rng.choice((-1.0, 1.0), (self._directions(), count))
@@ -199,7 +207,7 @@ class Examination:
         return self._rows(some, self.examine(some), (directions, outcome))
 
     def _directions(self) -> int:
-        fitting = BUDGET // (len(SIGNS) * (self.width + len(self.flat)))
+        fitting = BUDGET // (len(SIGNS) * (self.group.width + len(self.flat)))
         return max(1, min(DIRECTIONS, fitting))
 
     # -------------------------------------------------------------- differencing
@@ -222,7 +230,7 @@ class Examination:
 
     def _values(self, moves: Moves, which: Indices, factors: Array) -> Array:
         """The target for factors[q, k] along move which[k], in stacks within the budget."""
-        most = max(1, BUDGET // (len(factors) * (self.width + len(self.flat))))
+        most = max(1, BUDGET // (len(factors) * (self.group.width + len(self.flat))))
         parts = []
         for low in range(0, len(which), most):
             part = slice(low, low + most)
@@ -235,6 +243,10 @@ class Examination:
         """Difference again what disagrees or is lost in noise, worst first; set the verdicts."""
         outcome.verdict[~np.isfinite(outcome.analytic)] = BADNESS.index(NOT_FINITE)
         doubtful = self._doubtful(outcome, size)
+        if doubtful.any() and (noise := self.measure()) > self.noise:
+            outcome.slack += 4 * (noise - self.noise) / (self.group.step * moves.scale)
+            self.noise = noise
+            doubtful = self._doubtful(outcome, size)
         settled = np.zeros(len(size), bool)
         for _ in range(ROUNDS):
             left = np.flatnonzero(doubtful & ~settled)
@@ -391,18 +403,24 @@ NOTES = {
 
 def groups_of(graph: Graph, backward: Pass, dims: Dims) -> list[Group]:
     """The sources of a pass in groups: large ones alone, small ones together."""
-    count = {at: sizes.evaluate(sizes.product(graph.shapes[at]), dims) for at in backward.wrt}
+    count = {at: _count(graph, at, dims) for at in backward.wrt}
     small = [at for at in dict.fromkeys(backward.wrt) if count[at] <= SMALL]
     large = [at for at in dict.fromkeys(backward.wrt) if count[at] > SMALL]
     nested = any(type(graph.ops[at]) is not ops.Input for at in small)
     together = [[at] for at in small] if nested else [small] if small else []
-    return [Group(graph, backward, sources) for sources in [*together, *([at] for at in large)]]
+    parts = [*together, *([at] for at in large)]
+    return [Group(graph, backward, sources, dims) for sources in parts]
+
+
+def _count(graph: Graph, at: int, dims: Dims) -> int:
+    """The number of entries of a node."""
+    return sizes.evaluate(sizes.product(graph.shapes[at]), dims)
 
 
 def noise_at(group: Group, values: Values, dims: Dims, rng: Any) -> float:
     """The rounding error of the target: its jitter when the inputs move by their last bit."""
     here = float(values[group.backward.of])
-    floor = 2 * EPS * abs(here)
+    floor = ROUNDING * abs(here)
     flat = group.flat(values, group.sources)
     shaken = flat * (1 + 2 * EPS * rng.choice((-1.0, 0.0, 1.0), (JITTERS, len(flat))))
     found = group.run(values, dims, shaken)
@@ -412,5 +430,6 @@ def noise_at(group: Group, values: Values, dims: Dims, rng: Any) -> float:
     return float(np.max(jitter[np.isfinite(jitter)], initial=floor))
 
 
+ROUNDING = 2 * EPS  # of the target's value: the least rounding error it has
 JITTERS = 8
 JUMP = 1e6  # rounding errors: more is a jump

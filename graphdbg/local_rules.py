@@ -159,7 +159,8 @@ class LocalRules:
         slope = Slope(function, slot, operands)
         pairs = [self._pairs(use, values, dims, seed) for use in uses]
         upstream, made = (
-            np.stack([_flat([pair[k][side] for pair in pairs]) for k in (0, -1)]) for side in (0, 1)
+            _flat([pair[k][side] for k in (0, -1) for pair in pairs]).reshape(2, -1)
+            for side in (0, 1)
         )
         wrong = slope.wrong(upstream, made)
         if not wrong.any():

@@ -73,7 +73,7 @@ class Slope:
             steps = SMOOTH_STEP * self.scale
             moved = a + np.multiply.outer(SIGNS, steps)
             self.derivative = slopes(self._at(moved), steps)[0]
-        self.noise = NOISE * EPS * np.abs(self._at(a)) / steps
+        self.steps = steps
         self.low, self.high, self.best = self.derivative, self.derivative, self.derivative
         if self.distance is not None and not self.distance.all():
             self._one_sided(steps)
@@ -96,6 +96,10 @@ class Slope:
 
         Both have the shape (tests, entries).
         """
+        ends = upstream * self.best
+        if (np.abs(made - ends) <= RTOL * np.abs(made)).all():
+            return np.zeros(made.shape, bool)
+        self.noise = NOISE * EPS * np.abs(self._at(self.operands[self.slot])) / self.steps
         wrong = self._outside(upstream, made)
         if wrong.any() and not self.linear and self.distance is None:
             self._refine(np.flatnonzero(wrong.any(axis=0)))
@@ -194,9 +198,11 @@ class Line:
         analytic = float(np.vdot(made, direction))
         if not isfinite(analytic):
             return True
+        numeric = float(np.vdot(u, rise))
+        if abs(analytic - numeric) <= RTOL * abs(numeric):
+            return True
         parts = made * direction
         size = float(np.sqrt(np.vdot(parts, parts)))
-        numeric = float(np.vdot(u, rise))
         if self.close(analytic, numeric, size, self.noise(u) / self.step):
             return True
         numeric, error = self.refined(u, direction)

@@ -389,7 +389,8 @@ def large(rows: int = 300, columns: int = 50) -> Graph:
     w, x = b.input("W", (rows, columns)), b.input("x", (columns,))
     y = b.contract("ij,j->i", w, x)
     b.name(y, "y")
-    squares = b.sum(b.map("mul", w, w), (0, 1))
+    rows = b.map("sub", w, b.spread(b.emit(ops.Reduce("max", (1,)), w), (rows, columns), (0,)))
+    squares = b.sum(b.map("mul", rows, rows), (0, 1))
     return b.build({"f": b.map("add", b.sum(b.map("tanh", y), (0,)), squares)})
 
 
