@@ -13,8 +13,8 @@ The numbers are always asked first: no claim is proved that random points contra
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from .normal import Arithmetic
 from .parser import expression
 from .reduction import RowSum
 from .sampling import sample, sizes_for
+from .scalars import TABLE, evaluate_template, template
 from .sizes import to_text
 from .source import Source, Span
 from .terms import Algebra, Poly, TooLarge
@@ -38,6 +39,7 @@ from .terms import Algebra, Poly, TooLarge
 POINTS = 3  # random points that must agree before a proof is tried
 AGREE = 1e-9  # relative difference that counts as equal in float64, after the rounding noise
 NOISE = 1e3  # times eps times the largest intermediate value: what rounding may leave of a zero
+EXPLORED = 60  # more points where there are branches to be taken
 CONE = 2000  # nodes: a larger derivation is compared by numbers only
 ENTRIES = 64  # entries of the two sides that are written out at fixed sizes
 ANY_SIZES = "any sizes"
@@ -53,7 +55,8 @@ class Verdict:
 
     `verdict` is "proved", "refuted" or "agrees". A refutation has `point`, `entry` and the values
     `left` and `right` there. `digits` is the number of decimal digits that agree at `points`
-    random points. A proof says its `road`, for which sizes it `holds`, and its `assumptions`.
+    random points; `untaken` are nodes of which no point took one branch. A proof says its `road`,
+    for which sizes it `holds`, and its `assumptions`.
     """
 
     claim: str
@@ -67,6 +70,7 @@ class Verdict:
     entry: tuple[int, ...] = ()
     left: float = 0.0
     right: float = 0.0
+    untaken: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return self.verdict != "refuted"
@@ -82,7 +86,11 @@ class Verdict:
             )
         numbers = f"equal to {self.digits:.0f} digits at {self.points} random points"
         if self.verdict == "agrees":
-            return f"agrees: {self.claim}\n  {numbers}; no symbolic proof was found"
+            missed = f"; a branch of {', '.join(self.untaken)} was never taken"
+            return (
+                f"agrees: {self.claim}\n  {numbers}; no symbolic proof was found"
+                f"{missed if self.untaken else ''}"
+            )
         because = f", because {'; '.join(self.assumptions)}" if self.assumptions else ""
         return f"proved: {self.claim}\n  for {self.holds}, by {self.road}{because}; {numbers}"
 
@@ -109,7 +117,9 @@ def prove(graph: Graph, claim: str, *, seed: int = 0, points: int = POINTS) -> V
     if road is None:
         return verdict
     how, holds, assumptions = road
-    return Verdict(verdict.claim, "proved", verdict.digits, points, how, holds, assumptions)
+    return replace(
+        verdict, verdict="proved", road=how, holds=holds, assumptions=assumptions, untaken=()
+    )
 
 
 def sides(graph: Graph, claim: str) -> tuple[Graph, int, int]:
@@ -188,23 +198,75 @@ def _with_derivative(graph: Graph, text: str) -> tuple[Graph, str]:
 def compare(
     graph: Graph, left: int, right: int, claim: str, *, seed: int = 0, points: int = POINTS
 ) -> Verdict:
-    """`agrees` with its digits, or `refuted` with the first point and entry that differ."""
-    digits = 16.0
-    for at in range(points):
-        point = sample(graph, seed=seed + at)
+    """`agrees` with its digits, or `refuted` with the first point and entry that differ.
+
+    Where the sides have branches, more points are tried, at other scales, until each branch of
+    each node was taken or `EXPLORED` points were seen.
+    """
+    branches = Branches(graph, [left, right])
+    digits, seen = 16.0, 0
+    for at in range(points + EXPLORED):
+        if at >= points and branches.all_taken():
+            break
+        point = sample(graph, seed=seed + at) if at < points else _scaled(graph, seed + at)
         trace = evaluate(graph, point)
         a, b = np.asarray(trace.arrays[left]), np.asarray(trace.arrays[right])
         size = max(float(np.max(np.abs(a), initial=0)), float(np.max(np.abs(b), initial=0)))
         noise = NOISE * np.finfo(float).eps * _largest(trace)
+        if at >= points and not (np.isfinite(size) and noise < AGREE * size):
+            continue  # a point far out may overflow: it decides nothing
+        seen += 1
+        branches.visit(trace)
         off = np.abs(a - b)
         worst = np.unravel_index(int(np.argmax(np.where(np.isnan(off), np.inf, off))), off.shape)
         if not off[worst] <= max(AGREE * size, noise):
             entry = tuple(int(i) for i in worst)
-            return Verdict(claim, "refuted", 0.0, at + 1, point=point, entry=entry,
+            return Verdict(claim, "refuted", 0.0, seen, point=point, entry=entry,
                            left=float(a[worst]), right=float(b[worst]))  # fmt: skip
         if off[worst] > noise:
             digits = min(digits, -np.log10(max(float(off[worst]) / size, 1e-16)))
-    return Verdict(claim, "agrees", float(digits), points)
+    return Verdict(claim, "agrees", float(digits), seen, untaken=branches.untaken())
+
+
+def _scaled(graph: Graph, seed: int) -> dict[str, NDArray[np.float64]]:
+    """A random point whose real inputs are each ten times smaller to ten times larger."""
+    rng = np.random.default_rng(seed)
+    point = sample(graph, seed=seed)
+    for at in graph.input_ids:
+        op = graph.ops[at]
+        if isinstance(op, ops.Input) and op.domain in ("Real", "Positive"):
+            point[op.name] = point[op.name] * 10 ** rng.uniform(-1, 1)
+    return point
+
+
+class Branches:
+    """Which branches of the nodes behind a claim were taken: above and below each kink."""
+
+    def __init__(self, graph: Graph, nodes: list[int]) -> None:
+        self.graph = graph
+        self.taken: dict[int, set[bool]] = {
+            at: set()
+            for at in cone(graph, nodes)
+            if isinstance(op := graph.ops[at], ops.Map) and TABLE[op.function].kink
+        }
+
+    def visit(self, trace: Trace) -> None:
+        """Note the sides of each kink on which the point's entries lie."""
+        for at, sides_taken in self.taken.items():
+            op = self.graph.ops[at]
+            assert isinstance(op, ops.Map)
+            distance = template(TABLE[op.function].kink or "a")
+            operands = dict(zip("abc", (trace.arrays[arg] for arg in self.graph.args[at])))
+            found = np.asarray(evaluate_template(distance, operands))
+            sides_taken.update(bool(side) for side in np.unique(found > 0))
+
+    def all_taken(self) -> bool:
+        """Whether no branch is left."""
+        return all(len(sides_taken) == 2 for sides_taken in self.taken.values())
+
+    def untaken(self) -> tuple[str, ...]:
+        """The nodes of which a branch was never taken."""
+        return tuple(self.graph.names[at] for at, found in self.taken.items() if len(found) < 2)
 
 
 def _largest(trace: Trace) -> float:
@@ -235,7 +297,7 @@ def find_proof(
     holds = ANY_SIZES if _sizes_are_names(graph) else ANY_SIZES_AS_WRITTEN
     if left == right:
         return "the same node after building", holds, ()
-    if _cone_size(graph, [left, right]) > CONE:
+    if len(cone(graph, [left, right])) > CONE:
         return None
     found = _by_index_notation(graph, left, right)
     if found is not None:
@@ -293,12 +355,13 @@ def _sizes_are_names(graph: Graph) -> bool:
     )
 
 
-def _cone_size(graph: Graph, nodes: list[int]) -> int:
+def cone(graph: Graph, nodes: Iterable[int]) -> set[int]:
+    """The nodes that some nodes are computed from, themselves included."""
     found: set[int] = set()
     stack = list(nodes)
-    while stack and len(found) <= CONE:
+    while stack:
         at = stack.pop()
         if at not in found:
             found.add(at)
             stack.extend(graph.args[at])
-    return len(found)
+    return found
