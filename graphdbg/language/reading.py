@@ -118,19 +118,27 @@ class Reader:
         top = [item for item in self.versions.items() if not item[0][0]]
         inner = [item for item in self.versions.items() if item[0][0]]
         b = self.builder
-        for (label, name), versions in (*top, *inner):
-            full = f"{label}.{name}" if label else name
+        for (label, variable), versions in (*top, *inner):
+            full = f"{label}.{variable}" if label else variable
             nodes = [value for value in versions if type(value) is Ref]
-            is_input = not label and name in self.free
+            is_input = not label and variable in self.free
             for at, node in enumerate(nodes, 1):
                 last = at == len(nodes) and not is_input
-                b.name(node, full if last else f"{full}@{at + is_input}")
+                name = full if last else f"{full}@{at + is_input}"
+                if label and not self._is_made_in(node, label):
+                    b.aliases.setdefault(name, node)  # what was handed in keeps its own name
+                else:
+                    b.name(node, name)
         for (_, name), versions in top:
             if isinstance(versions[-1], (int, float)) and type(versions[-1]) is not Ref:
                 known = b._known.get((ops.Const(versions[-1]), ()))
                 if known is not None:
                     b.aliases.setdefault(name, known)
         return [(name, versions[-1]) for (_, name), versions in top]
+
+    def _is_made_in(self, node: int, label: str) -> bool:
+        frame = self.builder.frames[node]
+        return frame != NONE and self.builder.calls[frame].label == label
 
     def _result_ids(self) -> list[int]:
         taken = {name for label, name in self.versions if not label} | set(self.free)
