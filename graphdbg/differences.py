@@ -260,7 +260,7 @@ def product_plan(left: str, right: str, output: str) -> Callable[[Array, Array],
         lead, middle, tail = a.shape[:s], a.shape[s : s + r], b.shape[s + m :]
         depth = prod(a.shape[s + r :])
         result = a.reshape(*lead, prod(middle), depth) @ b.reshape(*lead, depth, prod(tail))
-        return result.reshape(*lead, *middle, *tail).transpose(order)
+        return result.reshape((*lead, *middle, *tail)).transpose(order)
 
     return product
 
@@ -358,15 +358,30 @@ class Witness:
         (source,) = probe.sources
         x = np.asarray(base[source], float)
         direction = self.rng.choice((-1.0, 1.0), x.shape) * self.rng.uniform(0.5, 1.5, x.shape)
+        direction *= np.minimum(np.abs(x) + 0.1, 1)
+        parts = np.broadcast_to(gradient, x.shape) * direction
+        here = abs(float(base[self.target]))
+
+        def digits(numeric: float) -> float:
+            scale = max(abs(numeric), float(np.sqrt(np.sum(parts * parts))), 1e-4 * here, TINY)
+            error = abs(float(np.sum(parts)) - numeric) / scale
+            return float(np.clip(-np.log10(max(error, 1e-15)), 0, 15)) if np.isfinite(error) else 0
+
+        def along(steps: Array) -> Array:
+            return probe.values(base, dims, [x + np.multiply.outer(steps.ravel(), direction)])
+
         step = KINKED_STEP if probe.kinked else SMOOTH_STEP
-        steps = np.multiply.outer(SIGNS * step, direction * np.minimum(np.abs(x) + 0.1, 1))
-        values = probe.values(base, dims, [x + steps])
-        numeric = float(slopes(values[:, None], step)[0][0])
-        parts = np.broadcast_to(gradient, x.shape) * direction * np.minimum(np.abs(x) + 0.1, 1)
-        scale = max(abs(numeric), float(np.sqrt(np.sum(parts * parts))))
-        scale = max(scale, 1e-4 * abs(float(base[self.target])), TINY)
-        error = abs(float(np.sum(parts)) - numeric) / scale
-        return float(np.clip(-np.log10(max(error, 1e-15)), 0, 15)) if np.isfinite(error) else 0.0
+        found = digits(float(slopes(along(SIGNS * step)[:, None], step)[0][0]))
+        if found >= ENOUGH:
+            return found
+        first = np.array([1 / 8])
+        steps = RATIO ** -np.arange(LEVELS)[:, None] * first * np.array([1.0, -1.0])
+        values = along(steps).reshape(LEVELS, 2, 1)
+        with np.errstate(all="ignore"):
+            return max(found, digits(float(ridders(values, first, EPS * here)[0][0])))
+
+
+ENOUGH = 8.0  # digits; with fewer, many steps are tried before a node is doubted
 
 
 def agrees(

@@ -247,8 +247,8 @@ class Sampler:
             return self.given[name]
         shape = tuple(sizes.evaluate(dim, self.sizes) for dim in self.graph.shapes[at])
         if domain == "Label":
-            return self.rng.integers(0, self.limits[at], shape).astype(float)
-        return WAYS[domain][self.way[at]](self.rng, shape)
+            return np.asarray(self.rng.integers(0, self.limits[at], shape), float)
+        return np.asarray(WAYS[domain][self.way[at]](self.rng, shape), float)
 
     def _name(self, at: int) -> str:
         return self.graph.ops[at].name  # type: ignore[attr-defined]

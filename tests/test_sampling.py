@@ -223,4 +223,6 @@ def test_random_graphs_have_points(seed: int, length: int) -> None:
 
 @pytest.mark.parametrize("make", [lambda: chain("exp"), lambda: random_graph(1, 20)])
 def test_inputs_are_floats(make: Callable[[], Graph]) -> None:
-    assert {value.dtype for value in sample(make()).values()} == {np.dtype(float)}
+    values = sample(make()).values()
+    assert {type(value) for value in values} == {np.ndarray}
+    assert {value.dtype for value in values} == {np.dtype(float)}
