@@ -16,7 +16,7 @@ from .errors import GraphError
 from .evaluator import Trace, evaluate
 from .explanations import Explanations
 from .formulas import Formula
-from .gradients import grad
+from .gradients import grad, names_of
 from .graph import Graph
 from .loading import Loaded, load, read_graph
 from .rendering import equations, page, report, schema
@@ -139,7 +139,7 @@ def show_jacobian(args: Namespace) -> int:
 def show_hessian(args: Namespace) -> int:
     """The Hessian as a formula; several names make one matrix over all their entries."""
     graph = _graph(args)
-    names = _wrt(graph, args.wrt) or []
+    names = names_of(graph, _wrt(graph, args.wrt))
     wrt = names[0] if len(names) == 1 else names
     return _show_formulas(args, [formulas.hessian(graph, of=_scalar(graph, args.of), wrt=wrt)])
 

@@ -52,7 +52,13 @@ def read_graph(
     """The graph of a command line, the values given, and the sizes given to named dimensions."""
     given = read_assignments(values)
     text, name = read_source(source)
-    graph = parse(text, shapes=read_shapes(shapes), values=given, name=name)
+    given_shapes = read_shapes(shapes)
+    graph = parse(text, shapes=given_shapes, values=given, name=name)
+    for unused in given_shapes.keys() - set(graph.inputs):
+        raise ValueGivenError(
+            f"a shape was given for '{unused}', which is not an input of the graph"
+            f"{suggestion(unused, graph.inputs)} (its inputs: {', '.join(graph.inputs) or 'none'})"
+        )
     return (graph, *_sort(graph, given))
 
 
