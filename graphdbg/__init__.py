@@ -53,7 +53,7 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    """The public name, its module imported now (PEP 562): `import graphdbg` itself costs nothing."""
+    """The public name, its module imported now (PEP 562): `import graphdbg` costs nothing."""
     if name not in _HOMES:
         raise AttributeError(f"module 'graphdbg' has no attribute '{name}'")
     value = getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -9,28 +9,22 @@ long stays a name, and its definition is listed beside the formula (a straight-l
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from fractions import Fraction
-from typing import Any
-
-import numpy as np
 
 from . import ops, terms
-from .evaluator import evaluate
-from .graph import NONE, Graph
+from .facts import MAX_NODES, declared_row_sums, named_nodes, softmax_parts
+from .graph import Graph
 from .lowering import Lowering
 from .normal import Arithmetic
-from .proofs import declared_row_sums
-from .reduction import RowSum
+from .reduction import RowSums
 from .terms import Algebra, Base, Factor, Poly, Raw, TooLarge
 
 MAX_COST = 60  # factors in one formula; what is longer no longer fits a line or an eye
 SHARED_SUM = 6  # cost of a gradient with sums in it (matrix products) that is used twice
 SHARED_COST = 24  # of one without: elementwise factors may still cancel where they meet
-MAX_NODES = 5000  # of a graph whose quotients are looked at: past it, formulas stay as they fall
 MAX_DEPTH = 40  # brackets multiplied out one inside the other
 MAX_TERMS = 24  # terms that multiplying out a bracket may give
-ROUNDING = 1e-12  # relative: what float64 may leave of a sum that is exact
 MAX_EXPANDED = 60  # terms that multiplying out everything may give, before it is judged
 
 
@@ -41,7 +35,7 @@ class Display(Lowering):
         self,
         graph: Graph,
         leaves: Collection[int] | None = None,
-        row_sums: Mapping[int, RowSum] | None = None,
+        row_sums: RowSums | None = None,
     ) -> None:
         sums = declared_row_sums(graph) if row_sums is None else row_sums
         arithmetic = Arithmetic(Algebra(), deep=False, row_sums=sums)
@@ -166,8 +160,8 @@ class Display(Lowering):
         if any(base.kind == "bracket" and not up for base, up in outer.items()):
             return True
         inner = [f for factors, _ in bracket.inner.terms for f in factors]
-        sums = self.arithmetic.reducer.row_sums
-        if bound and any(base.kind == "leaf" and base.data in sums for base, _, _ in inner):
+        summed = {node for node, _ in self.arithmetic.reducer.row_sums}
+        if bound and any(base.kind == "leaf" and base.data in summed for base, _, _ in inner):
             return True
         return any(outer.get(base, power > 0) != (power > 0) for base, _, power in inner)
 
@@ -220,21 +214,6 @@ class Display(Lowering):
         return terms.multiply(terms.monomial(*common), rest)
 
 
-def named_nodes(graph: Graph) -> dict[int, str]:
-    """The words of a formula, with their names: inputs, named nodes, results of calls.
-
-    A name given to a mere view (an axis of size 1 added, values repeated) is the viewed node's.
-    """
-    outputs = {call.output for call in graph.calls if call.output != NONE}
-    found: dict[int, str] = {}
-    for at in range(len(graph)):
-        if graph.phases[at] == 0 and (at in graph.given_names or at in outputs):
-            seen = viewed(graph, at)
-            if type(graph.ops[seen]) not in (ops.Const, ops.Eye):
-                found.setdefault(seen, graph.names[at])
-    return found
-
-
 def shared_gradients(graph: Graph, node: int, words: Collection[int]) -> frozenset[int]:
     """Upstream gradients of named nodes that the formula of `node` uses more than once."""
     found: set[int] = {node}
@@ -252,65 +231,6 @@ def shared_gradients(graph: Graph, node: int, words: Collection[int]) -> frozens
         for y, g in backward.upstream.items()
         if g in found and y in words and graph.phases[g] > 0 and uses.get(g, 0) > 1
     )
-
-
-def viewed(graph: Graph, at: int) -> int:
-    """The node that a chain of broadcasts and of axes of size 1 shows."""
-    while True:
-        op = graph.ops[at]
-        shape = graph.shapes[graph.args[at][0]] if graph.args[at] else ()
-        if isinstance(op, ops.Reshape):
-            if [d for d in shape if d != 1] != [d for d in op.shape if d != 1]:
-                return at
-        elif not isinstance(op, (ops.Broadcast, ops.StopGradient)):
-            return at
-        at = graph.args[at][0]
-
-
-def proved_row_sums(graph: Graph, point: Mapping[str, Any]) -> dict[int, RowSum]:
-    """Named nodes whose rows sum to 0 or to 1, as softmax' and centred values do; each one proved.
-
-    The numbers at one point choose the candidates, the normal form decides.
-    """
-    found = declared_row_sums(graph)
-    if len(graph) > MAX_NODES:
-        return found
-    arrays = evaluate(graph, point).arrays
-    for at, name in named_nodes(graph).items():
-        array = np.asarray(arrays[at])
-        if at in found or array.ndim == 0 or array.shape[-1] < 2 or not np.all(np.isfinite(array)):
-            continue
-        totals, scale = array.sum(axis=-1), np.abs(array).sum(axis=-1)
-        for value in (0, 1):
-            if np.all(np.abs(totals - value) <= ROUNDING * scale) and _sums_to(graph, at, value):
-                found[at] = RowSum(value, f"Σ {name} = {value} (by its definition)")
-    return found
-
-
-def _sums_to(graph: Graph, at: int, value: int) -> bool:
-    """Whether a node's sum along its last axis is proved to be `value`, for every size."""
-    arithmetic = Arithmetic(Algebra(), deep=True, row_sums=declared_row_sums(graph))
-    last = len(graph.shapes[at]) - 1
-    try:
-        poly = Lowering(graph, arithmetic).lower(at)
-        total = terms.sum_over(poly, [(f"#{last}", graph.shapes[at][last])])
-        return arithmetic.is_zero(terms.add(total, terms.constant(-value)))
-    except TooLarge:
-        return False
-
-
-def softmax_parts(graph: Graph) -> set[int]:
-    """The exponentials, sums and results of p = e / total, e = exp(...), total = sum(e)."""
-    found: set[int] = set()
-    for p, op in enumerate(graph.ops):
-        if not (isinstance(op, ops.Map) and op.function == "div"):
-            continue
-        e, total = graph.args[p][0], viewed(graph, graph.args[p][1])
-        above = graph.ops[e]
-        if isinstance(above, ops.Map) and above.function == "exp":
-            if isinstance(graph.ops[total], ops.Contract) and graph.args[total] == (e,):
-                found |= {p, e, total}
-    return found
 
 
 def _brackets(poly: Poly) -> list[Base]:

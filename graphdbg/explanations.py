@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from . import matrices, ops, typeset
-from .display import Display, proved_row_sums
+from .display import Display
 from .errors import ValueGivenError
 from .evaluator import RULES, Trace, evaluate
+from .facts import proved_row_sums
 from .graph import NONE, Builder, Graph, Pass
 from .leaves import Names
 from .lowering import axes

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from . import matrices, ops, typeset
-from .display import Display, leaves_in, proved_row_sums
+from .display import Display, leaves_in
 from .errors import DifferentiationError
+from .facts import proved_row_sums, with_softmaxes
 from .formula import FORMS, Formula, Link
 from .gradients import grad, names_of, output_id
 from .graph import NONE, Builder, Contribution, Graph, Pass
@@ -38,7 +39,7 @@ class Formulary:
     """
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+        self.graph = graph = with_softmaxes(graph)
         self.points = [sample(graph, SEED + at) for at in range(POINTS)]
         self.display = Display(graph, row_sums=proved_row_sums(graph, self.points[0]))
         display, names = self.display, graph.names

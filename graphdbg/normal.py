@@ -10,12 +10,11 @@ The rewriting rules stand in `reduction`, the rows of the scalar functions in `e
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from fractions import Fraction
 
 from . import terms
 from .elementwise import DEEP, POSITIVE, RULES, complement, is_mask
-from .reduction import Reducer, RowSum, inside, is_positive, lead_of
+from .reduction import Reducer, RowSums, inside, is_positive, lead_of
 from .terms import ZERO, Algebra, Base, Factor, Index, Key, Poly, TooLarge, constant
 
 EXPAND_POWER = 6  # (a + b)**6 is multiplied out, higher powers stay together
@@ -24,10 +23,10 @@ EXPAND_POWER = 6  # (a + b)**6 is multiplied out, higher powers stay together
 class Arithmetic:
     """Poly arithmetic in one style, over one `Algebra`.
 
-    `row_sums` maps leaf nodes to what their entries sum to along the last axis, and why.
+    `row_sums` maps leaf nodes and axes to what the entries sum to along it, and why.
     """
 
-    def __init__(self, algebra: Algebra, *, deep: bool, row_sums: Mapping[int, RowSum]) -> None:
+    def __init__(self, algebra: Algebra, *, deep: bool, row_sums: RowSums) -> None:
         self.algebra = algebra
         self.deep = deep
         self.reducer = Reducer(algebra, deep=deep, row_sums=row_sums)

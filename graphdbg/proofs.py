@@ -23,13 +23,13 @@ from . import ops, sizes, terms
 from .entrywise import Entrywise
 from .errors import ShapeError, SourceError
 from .evaluator import Trace, evaluate
+from .facts import declared_row_sums
 from .gradients import grad
 from .graph import Builder, Graph
 from .jacobians import hessian_graph, jacobian_graph
 from .lowering import Lowering
 from .normal import Arithmetic
 from .parser import expression
-from .reduction import RowSum
 from .sampling import sample, sizes_for
 from .scalars import TABLE, evaluate_template, template
 from .sizes import to_text
@@ -337,16 +337,6 @@ def _by_entries(graph: Graph, left: int, right: int, seed: int) -> tuple[str, ..
     except TooLarge:
         return None
     return tuple(arithmetic.assumptions)
-
-
-def declared_row_sums(graph: Graph) -> dict[int, RowSum]:
-    """The inputs whose rows sum to 1 by declaration, with the sentence that says so."""
-    found = {}
-    for at in graph.input_ids:
-        op = graph.ops[at]
-        if isinstance(op, ops.Input) and op.domain in ("OneHot", "Probability"):
-            found[at] = RowSum(1, f"Σ {op.name} = 1 ({op.name}: {op.domain})")
-    return found
 
 
 def _sizes_are_names(graph: Graph) -> bool:

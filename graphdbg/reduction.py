@@ -19,20 +19,23 @@ CLEARINGS = 6  # denominators multiplied away in one test for zero
 
 
 class RowSum(NamedTuple):
-    """What the entries along a leaf's last axis add up to, and the sentence that says why."""
+    """What the entries along one axis of a leaf add up to, and the sentence that says why."""
 
     value: int
     reason: str
+
+
+RowSums = Mapping[tuple[int, int], RowSum]  # by leaf node and axis
 
 
 class Reducer:
     """The rewriting rules over one `Algebra`.
 
     In the deep style whole positive powers of brackets are multiplied out. `row_sums` maps leaf
-    nodes to what their entries sum to along the last axis, and why.
+    nodes and axes to what the entries sum to along it, and why.
     """
 
-    def __init__(self, algebra: Algebra, *, deep: bool, row_sums: Mapping[int, RowSum]) -> None:
+    def __init__(self, algebra: Algebra, *, deep: bool, row_sums: RowSums) -> None:
         self.algebra = algebra
         self.deep = deep
         self.row_sums = row_sums
@@ -102,19 +105,21 @@ class Reducer:
         rest: tuple[Factor, ...], bound: Bound,
     ) -> Poly | None:  # fmt: skip
         """A sum over the classes of a probability or a one-hot label is 1; see `row_sums`."""
-        last = indices[-1] if indices else None
-        if p != 1 or last not in dict(bound) or any(last in f[1] for f in rest):
-            return None
-        if indices.count(last) > 1:
-            return None
-        left = tuple(pair for pair in bound if pair[0] != last)
+        for axis, index in enumerate(indices):
+            known = self._known_sum(base, axis)
+            alone = indices.count(index) == 1 and not any(index in f[1] for f in rest)
+            if known is None or p != 1 or not alone or index not in dict(bound):
+                continue
+            if known.reason:
+                self.assumptions[known.reason] = None
+            left = tuple(pair for pair in bound if pair[0] != index)
+            return terms.collect([(Fraction(known.value), rest, left)])
+        return None
+
+    def _known_sum(self, base: Base, axis: int) -> RowSum | None:
         if base.kind == "select":
-            return terms.collect([(Fraction(1), rest, left)])
-        total = self.row_sums.get(base.data)
-        if total is None:
-            return None
-        self.assumptions[total.reason] = None
-        return terms.collect([(Fraction(total.value), rest, left)])
+            return RowSum(1, "") if axis == base.rank - 1 else None
+        return self.row_sums.get((base.data, axis))
 
     def _apply_rule(
         self, base: Base, indices: tuple[Index, ...], p: Fraction,
