@@ -217,8 +217,8 @@ class _Writer:
                 gap = ""
             elif (at == 0 or self.tokens[at - 1].kind == "newline") and token.kind != "newline":
                 gap = gap[indent:]
-            if at and not gap and (self.tokens[at - 1].kind, token.kind) == ("number", "keyword"):
-                gap = " "  # Python warns about `1if x else y`
+            if at and not gap and token.kind == "keyword":
+                gap = " " * (self.tokens[at - 1].kind in ("number", "super"))  # else a warning
             self._put_gap(gap, after)
             if at and self._juxtaposed(at):
                 self._product("", token.start, token.start)
@@ -420,7 +420,9 @@ class _Writer:
         self._put("\n", token.start, token.end)
 
     def _string(self, token: Token) -> None:
-        text = token.text
+        text = re.sub(
+            r"\\([^'\"\\\n])", r"\\\\\1", token.text
+        )  # no escapes: Python warns about them
         if not text.isascii():
             text = text.encode("ascii", "backslashreplace").decode()
         self._put(text, token.start, token.end)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graphdbg.errors import GraphError
 from graphdbg.evaluator import evaluate
 from graphdbg.parser import parse
 
@@ -273,3 +274,21 @@ def test_every_span_is_inside_the_text_and_reads_as_the_node(text):
         if node.span is not None:
             assert 0 <= node.span.start < node.span.end <= len(source)
             assert node.span.text.strip()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_damaged_program_is_a_graph_or_an_error_with_a_place(data):
+    text = data.draw(st.sampled_from([text for text, _ in CASES]))
+    at = data.draw(st.integers(0, len(text)))
+    size = data.draw(st.integers(0, 3))
+    piece = data.draw(
+        st.sampled_from(["", "(", ")", "[", "'", "²", ".T", ",", "=", " x", "sum(", "1"])
+    )
+    damaged = text[:at] + piece + text[at + size :]
+    try:
+        parse(damaged, values=POINT)
+    except GraphError as error:
+        assert error.span is not None
+        assert 0 <= error.span.start <= error.span.end <= len(error.span.source.text)
+        assert error.span.where() in str(error)

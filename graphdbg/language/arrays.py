@@ -142,10 +142,10 @@ def transpose(tape: Tape, x: Any, *order: Any, axes: Any = ()) -> Ref:
     """The axes in reverse or given order; two axes of more are exchanged, as in torch."""
     ref = tape.ref(x)
     rank = len(tape.shape(ref))
-    axes = order or axes or ()
+    axes = order or (axes,)
     if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (list, tuple))):
         axes = tuple(axes[0] or ())
-    if not axes:
+    if axes == ():
         return tape.transpose(ref, range(rank)[::-1])
     order = tuple(tape.axis(each, rank) for each in axes)
     if len(order) == 2 and rank > 2:

@@ -237,22 +237,15 @@ def parameter_names(function: Native | Function) -> list[str]:
 
 
 def apply_native(tape: Tape, function: Native, positional: list[Any], named: dict[str, Any]) -> Any:
-    """A built-in function applied; errors where arguments are missing or too many."""
-    if not function.takes_many:
-        parameters = function.parameters
-        if len(positional) > len(parameters):
-            tape.fail(
-                f"{function.name}() takes {len(parameters)} arguments, found {len(positional)}"
-            )
-        given = {name for (name, _), _ in zip(parameters, positional, strict=False)} | set(named)
-        missing = [
-            name for name, default in parameters if default is REQUIRED and name not in given
-        ]
-        if missing:
-            tape.fail(f"{function.name}() needs the argument '{missing[0]}'")
-        for (name, _), _ in zip(parameters, positional, strict=False):
-            if name in named:
-                tape.fail(f"{function.name}() got the argument '{name}' twice")
+    """A built-in function applied; errors where arguments are missing, doubled or too many."""
+    parameters = function.parameters
+    if len(positional) > len(parameters) and not function.takes_many:
+        tape.fail(f"{function.name}() takes {len(parameters)} arguments, found {len(positional)}")
+    for at, (name, default) in enumerate(parameters):
+        if at < len(positional) and name in named:
+            tape.fail(f"{function.name}() got the argument '{name}' twice")
+        if at >= len(positional) and name not in named and default is REQUIRED:
+            tape.fail(f"{function.name}() needs the argument '{name}'")
     return function.apply(tape, *positional, **named)
 
 

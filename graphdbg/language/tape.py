@@ -139,6 +139,9 @@ class Tape:
 
     def broadcast_to(self, ref: int, shape: Shape) -> Ref:
         """A node repeated to a shape."""
+        own = self.builder.shapes[ref]
+        if len(own) > len(shape):
+            self.fail(f"cannot broadcast shape {to_text(own)} to {to_text(shape)}", ShapeError)
         return Ref(self.builder.broadcast_to(ref, shape))
 
     def total(self, values: Iterable[Any], function: str = "add") -> Any:
