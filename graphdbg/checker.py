@@ -24,8 +24,9 @@ from .findings import kinks_at, nonfinite_at
 from .given_gradients import compare_given
 from .gradient_rows import Examination, Group, groups_of, noise_at
 from .gradients import DIFFERENTIABLE, grad, names_of
-from .graph import Graph, Pass, describe
+from .graph import Graph, Pass
 from .local_rules import Fault, LocalRules
+from .naming import describe
 from .sampling import sample
 from .verdicts import GOOD, NOT_FINITE, WRONG, Blame, Report, Row
 

@@ -7,7 +7,7 @@ tape of 100,000 nodes costs a few lists and not a million objects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import lazy, ops, shapes
 from .errors import GraphError, ShapeError, UnknownNameError
-from .naming import default_names
+from .naming import default_names, describe
 from .ops import Op
 from .sizes import Dim, Shape, Size, names_in, to_text
 from .source import Source, Span
@@ -267,29 +267,6 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known name, or nothing."""
     near = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean '{near[0]}'?" if near else ""
-
-
-def describe(op: ops.Op, args: Sequence[str]) -> str:
-    """An operation on named operands as one line of plain text."""
-    detail = _detail(op)
-    return f"{detail}({', '.join(args)})" if args else detail
-
-
-def _detail(op: ops.Op) -> str:
-    match op:
-        case ops.Map(function=function):
-            return function
-        case ops.Contract():
-            return f"einsum[{op.spec}]"
-        case ops.Reduce(kind=kind, axes=axes):
-            return f"{kind}[axis={_axes(axes)}]"
-        case ops.Const(value=value):
-            return f"const[{value}]"
-    return type(op).__name__.lower()
-
-
-def _axes(axes: tuple[int, ...]) -> str:
-    return str(axes[0]) if len(axes) == 1 else str(axes)
 
 
 @dataclass

@@ -1,7 +1,8 @@
-"""The names of nodes that nobody named."""
+"""What to call a node: the names of those that nobody named, an operation in one line."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from . import ops
@@ -47,3 +48,26 @@ def _fresh(name: str, taken: set[str], shape: Shape) -> str:
         count += 1
         candidate = f"{name}@{count}"
     return candidate
+
+
+def describe(op: ops.Op, args: Sequence[str]) -> str:
+    """An operation on named operands as one line of plain text."""
+    detail = _detail(op)
+    return f"{detail}({', '.join(args)})" if args else detail
+
+
+def _detail(op: ops.Op) -> str:
+    match op:
+        case ops.Map(function=function):
+            return function
+        case ops.Contract():
+            return f"einsum[{op.spec}]"
+        case ops.Reduce(kind=kind, axes=axes):
+            return f"{kind}[axis={_axes(axes)}]"
+        case ops.Const(value=value):
+            return f"const[{value}]"
+    return type(op).__name__.lower()
+
+
+def _axes(axes: tuple[int, ...]) -> str:
+    return str(axes[0]) if len(axes) == 1 else str(axes)

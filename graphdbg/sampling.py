@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from . import ops, scalars, sizes
 from .errors import ValueGivenError
 from .evaluator import RULES, as_array, bind_dims
-from .graph import Graph, describe, suggestion
+from .graph import Graph, suggestion
+from .naming import describe
 from .sizes import Dim, Size, to_text
 
 Array = NDArray[np.float64]

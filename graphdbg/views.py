@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import lazy
-from .graph import NONE, PHASES, Graph, describe
+from .graph import NONE, PHASES, Graph
+from .naming import describe
 from .sizes import to_text
 
 if TYPE_CHECKING:

@@ -23,12 +23,12 @@ ORDER = """
     views records serialization
     tokens notation library language parser networks
     batching sampling assignments loading
-    terms reduction elementwise normal lowering rebuild entrywise jacobians proofs
+    terms reduction elementwise normal lowering rebuild entrywise jacobians facts proofs
     trees products sums leaves contraction indexed matrices
-    numpy_notation unicode_notation latex_notation typeset symbols display
-    differences verdicts findings node_slopes gradient_rows local_rules given_gradients checker
+    numpy_notation spacing unicode_notation latex_notation typeset symbols display
+    cones differences verdicts findings node_slopes gradient_rows local_rules given_gradients checker
     compiler_programs compiler_products compiler_scalar compiler_lowering compiler_levels
-    compiler_arrays compiler fast
+    compiler_blocks compiler_arrays compiler fast
     stamps formula formulas explanations
     rendering commands cli
 """.split()
