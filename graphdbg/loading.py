@@ -21,7 +21,7 @@ from .graph import Graph, suggestion
 from .parser import parse
 from .sampling import sample
 
-FILE_NAME = re.compile(r"[^\s=+*@()\[\]]+\.(gd|py|txt|json)")
+FILE_NAME = re.compile(r"[^\s=+*@()\[\]]+\.(gd|py|txt)")
 LARGEST_SOURCE = 100_000_000  # bytes; no program anybody wrote, and the memory is spared
 
 
