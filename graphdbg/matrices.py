@@ -33,6 +33,7 @@ from .trees import (
     Entries,
     Entry,
     Extent,
+    Grid,
     Hadamard,
     Identity,
     Kron,
@@ -48,6 +49,7 @@ from .trees import (
     marks,
 )
 
+WIDEST = 4  # rows and columns of an array that is written out entry by entry
 DEEPEST = 40  # functions within functions: past this nobody reads the formula
 
 
@@ -64,7 +66,7 @@ def from_poly(
     The first `rows` indices belong to the rows (default: one, if there are any): a vector with
     `rows=0` is a row, three or four indices with `rows=1` or 2 are a Jacobian. Index notation (an
     `Entries` tree) where matrix notation has no way to say it; TooLarge where functions are
-    nested deeper than `DEEPEST`.
+    nested deeper than `DEEPEST`, KeyError where an index is neither free nor bound.
 
     >>> from .terms import Algebra, multiply, sum_over
     >>> a = Algebra()
@@ -86,6 +88,8 @@ def from_poly(
         if len(free) == 1 and rows == 0:
             return writer.oriented(poly, None, free[0], sized)
         padded: tuple[str | None, ...] = (*free, None, None)
+        if free and _is_written_out(poly, [sized[index] for index in free]):
+            return writer.grid(poly, padded[0], padded[1], sized)
         return writer.oriented(poly, padded[0], padded[1], sized)
     except NoMatrix:
         return index_notation(poly, tuple(free), sized, names)
@@ -96,13 +100,22 @@ def notation_of(tree: Tree) -> str:
     return "index" if isinstance(tree, Entries) else "matrix"
 
 
+def _is_written_out(poly: Poly, shape: list[Dim]) -> bool:
+    """Whether single entries are picked out of a small array, as in a gradient by x[0] and x[1]."""
+    return all(isinstance(dim, int) and dim <= WIDEST for dim in shape) and any(
+        base.kind == "delta" and any(isinstance(index, int) for index in indices)
+        for factors, _ in poly.terms
+        for base, indices, _ in factors
+    )
+
+
 def _check_depth(poly: Poly) -> None:
     depths: dict[int, int] = {}
     level, bases = 0, list(_inner_bases(poly))
     while bases:
         level += 1
         if level > DEEPEST:
-            raise TooLarge
+            raise TooLarge(f"functions are nested more than {DEEPEST} deep")
         fresh = {base.id: base for base in bases if depths.get(base.id, 0) < level}
         depths.update(dict.fromkeys(fresh, level))
         bases = [inner for base in fresh.values() for inner in _inner_bases(base.inner)]
@@ -145,6 +158,20 @@ class Writer:
                 return Transpose(shape, flipped)
         return tree
 
+    def grid(
+        self, poly: Poly, row: str | None, column: str | None, dims: Mapping[str, Dim]
+    ) -> Tree:
+        """The polynomial entry by entry."""
+        down, across = (range(int(str(dims[i]))) if i else range(1) for i in (row, column))
+        rows = tuple(
+            tuple(
+                self.oriented(reindex(poly, {row: i, column: j}), None, None, dims)
+                for j in across
+            )
+            for i in down
+        )  # fmt: skip
+        return Grid((_axis(row, dims), _axis(column, dims)), rows)
+
     def network(
         self,
         value: Fraction,
@@ -165,6 +192,8 @@ class Writer:
             if tied and base.kind != "delta":
                 indices = tuple(tied.get(i, i) for i in indices)  # type: ignore[arg-type]
             tree, variables = self.factor(base, indices, sized)
+            if any(name not in sized for name in variables):
+                raise KeyError(f"an index of {indices} is neither free nor summed over")
             network.place(tree, variables, exponent)
         network.eliminate()
         return network

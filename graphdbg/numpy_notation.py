@@ -17,7 +17,7 @@ from . import trees as t
 from .sizes import Dim
 from .trees import SCALAR, Tree
 
-SUM, TIMES, SIGN, POWER, ATOM = range(5)
+SUM, TIMES, MATMUL, SIGN, POWER, ATOM = range(6)
 Piece = tuple[str, int]
 
 _CALLS = {
@@ -158,16 +158,16 @@ def _chain(factors: tuple[Tree, ...]) -> Piece:
     if isinstance(first, t.Diag):
         head = _grouped(_write(first.vector), ATOM if rest[0].shape[1] else TIMES)
         head += "[:, None] * " if rest[0].shape[1] else " * "
-        written = head + _at(rest[0], SIGN)
+        piece = head + _at(rest[0], SIGN), TIMES
         rest = rest[1:]
     else:
-        written = _at(first, TIMES)
+        piece = _at(first, MATMUL), MATMUL
     for each in rest:
         if isinstance(each, t.Diag):
-            written += f" * {_at(each.vector, SIGN)}"
+            piece = f"{piece[0]} * {_at(each.vector, SIGN)}", TIMES
         else:
-            written += f" @ {_at(each, SIGN)}"
-    return written, TIMES
+            piece = f"{_grouped(piece, MATMUL)} @ {_at(each, SIGN)}", MATMUL
+    return piece
 
 
 def _sum_along(factors: tuple[Tree, ...], axis: int, matrix: bool) -> Piece:
@@ -241,6 +241,13 @@ def _two_axes(tree: Tree) -> str:
     return _at(tree, ATOM) + ("[:, None]" if tree.shape[1] is None else "[None, :]")
 
 
+def _grid(tree: t.Grid) -> Piece:
+    rows = [", ".join(_write(each)[0] for each in row) for row in tree.rows]
+    if None not in tree.shape:
+        rows = [f"[{row}]" for row in rows]
+    return f"np.array([{', '.join(rows)}])", ATOM
+
+
 def _entry(tree: t.Entry) -> Piece:
     where = ", ".join(":" if each is None else str(each) for each in tree.indices)
     return f"{_at(tree.body, ATOM)}[{where}]", ATOM
@@ -279,6 +286,7 @@ _WRITERS: dict[type, Callable[[Any], Piece]] = {
     t.Norm: _call("np.linalg.norm", "body"),
     t.Vec: _call("np.ravel", "matrix"),
     t.Kron: _kron,
+    t.Grid: _grid,
     t.Entry: _entry,
     t.Entries: lambda n: (entries(n), ATOM),
 }

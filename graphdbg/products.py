@@ -11,6 +11,7 @@ from fractions import Fraction
 from .trees import (
     SCALAR,
     Apply,
+    Constant,
     Diag,
     Extent,
     Hadamard,
@@ -76,6 +77,8 @@ def scale(
     if not value:
         return Number(SCALAR if body is None else body.shape, Fraction(0))
     tops, bottoms = _cancel(tops, bottoms)
+    value, tops, bottoms = _lowered(value, tops, bottoms)
+    tops, bottoms = _joined_roots(tops), _joined_roots(bottoms)
     return _scaled(value, tops, bottoms, body)
 
 
@@ -94,7 +97,51 @@ def _cancel(tops: list[Tree], bottoms: list[Tree]) -> tuple[list[Tree], list[Tre
     return above, [power(base, -exponent) for base, exponent in powers.items() if exponent < 0]
 
 
+def _lowered(
+    value: Fraction, tops: list[Tree], bottoms: list[Tree]
+) -> tuple[Fraction, list[Tree], list[Tree]]:
+    """`x/√2` rather than `½√2 x`: roots of numbers below the bar where the number is there too."""
+    for at, each in enumerate(tops):
+        if not (type(each) is Power and type(each.base) is Number):
+            continue
+        base = each.base.value
+        if base > 1 and each.exponent < 1 and value.denominator % base == 0:
+            below = power(each.base, 1 - each.exponent)
+            return value * base, tops[:at] + tops[at + 1 :], [*bottoms, below]
+    return value, tops, bottoms
+
+
+def _joined_roots(trees: list[Tree]) -> list[Tree]:
+    """`√(2π)` rather than `√2 √π`."""
+    roots: dict[Fraction, list[Tree]] = {}
+    for each in trees:
+        if type(each) is Power and type(each.base) in (Number, Constant):
+            roots.setdefault(each.exponent, []).append(each)
+    for exponent, found in roots.items():
+        if len(found) > 1:
+            base = scale(Fraction(1), [each.base for each in found if isinstance(each, Power)])
+            trees = [each for each in trees if each not in found]
+            trees.append(Power(SCALAR, base, exponent))
+    return trees
+
+
+def _flipped(tree: Tree) -> Tree | None:
+    """A difference the other way round; None for what is not a difference."""
+    if not isinstance(tree, Sum) or len({split(each)[0] > 0 for each in tree.terms}) == 1:
+        return None
+    return Sum(tree.shape, tuple(sorted(map(negate, tree.terms), key=lambda e: split(e)[0] < 0)))
+
+
 def _scaled(value: Fraction, tops: list[Tree], bottoms: list[Tree], body: Tree | None) -> Tree:
+    if value < 0:  # x (1 - p) rather than -x (p - 1)
+        for at, each in enumerate([*tops, body] if body is not None else tops):
+            if (flipped := _flipped(each)) is not None:
+                value = -value
+                if at < len(tops):
+                    tops = [*tops[:at], flipped, *tops[at + 1 :]]
+                else:
+                    body = flipped
+                break
     if value == 1 and not bottoms:
         if not tops and body is not None:
             return body

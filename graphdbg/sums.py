@@ -256,8 +256,16 @@ def _without(trees: tuple[Tree, ...], gone: list[Tree]) -> list[Tree]:
 
 
 def _ordered(terms: list[Tree]) -> list[Tree]:
-    """Positive terms first; a bare number last among polynomials, first before functions."""
+    """Positive terms first; a bare number last among polynomials, first before functions.
+
+    Polynomials of scalars keep their order, but for a positive term in front where there is one.
+    """
     plain = any(_is_plain(term) for term in terms)
+    if plain and all(term.shape == SCALAR for term in terms):
+        numbers = [term for term in terms if type(term) is Number]
+        rest = [term for term in terms if type(term) is not Number]
+        first = next((at for at, term in enumerate(rest) if split(term)[0] > 0), 0)
+        return [rest[first], *rest[:first], *rest[first + 1 :], *numbers]
     return sorted(terms, key=lambda term: _term_rank(term, plain))
 
 

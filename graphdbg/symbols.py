@@ -73,7 +73,7 @@ def entries(
     for each in numbers.values():
         count *= each
     if count * writer.cost(poly) > MOST:
-        raise TooLarge
+        raise TooLarge(f"the entries have more than {MOST} factors")
     up, across = (list(product(*(range(numbers[i]) for i in side)))
                   for side in (free[:rows], free[rows:]))  # fmt: skip
     return lazy.sympy().Matrix(
@@ -352,6 +352,7 @@ _WRITERS: dict[type, Callable[[Any, Any], Any]] = {
     t.Norm: _Translator.norm,
     t.Vec: _Translator.named,
     t.Kron: lambda w, n: w.sympy.KroneckerProduct(w.write(n.left), w.write(n.right)),
+    t.Grid: lambda w, n: w.sympy.ImmutableMatrix([list(map(w.write, row)) for row in n.rows]),
     t.Entry: _Translator.entry,
     t.Delta: _Translator.delta,
     t.IndexSum: _Translator.index_sum,

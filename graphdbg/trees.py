@@ -212,6 +212,13 @@ class Kron(Tree):
 
 
 @dataclass(frozen=True, slots=True)
+class Grid(Tree):
+    """An array written out: a row of scalars for each row, for a column one in each."""
+
+    rows: tuple[tuple[Tree, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Entry(Tree):
     """Some axes of an array fixed: `indices` has an index, a position, or None for an axis kept."""
 
@@ -255,6 +262,8 @@ def children(tree: Tree) -> tuple[Tree, ...]:
             return (*above, *below) if body is None else (*above, *below, body)
         case Quotient(top=a, bottom=b) | Kron(left=a, right=b):
             return a, b
+        case Grid(rows=rows):
+            return tuple(each for row in rows for each in row)
         case (
             Power(base=a) | Apply(argument=a) | Reduction(argument=a) | Transpose(body=a)
             | Inverse(body=a) | Diag(vector=a) | Diagonal(matrix=a) | Trace(matrix=a)

@@ -15,18 +15,12 @@ from typing import Any
 
 from . import products
 from . import trees as t
+from .spacing import GREEK, is_block, is_letter, is_outer, is_tight
 from .trees import SCALAR, Tree
 
 SUM, ELEMENTWISE, PRODUCT, MARKED, ATOM = range(5)
 Piece = tuple[str, int]  # text and level
 
-GREEK = {
-    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ",
-    "eta": "η", "theta": "θ", "iota": "ι", "kappa": "κ", "lambda": "λ", "lambda_": "λ", "mu": "μ",
-    "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "upsilon": "υ",
-    "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ",
-    "Lambda": "Λ", "Xi": "Ξ", "Pi": "Π", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω",
-}  # fmt: skip
 _SUPER = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SUB = dict(zip("aehijklmnoprstuvx0123456789", "ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ₀₁₂₃₄₅₆₇₈₉"))
 GLYPHS = {
@@ -69,43 +63,55 @@ class TextWriter:
     minus, times, kron, dot = "−", " ⊙ ", " ⊗ ", "·"
 
     def group(self, inside: str) -> str:
+        """Brackets around a text."""
         return f"({inside})"
 
     def ones(self, tree: t.Ones) -> str:
+        """The column of ones."""
         return "1"
 
     def identity(self, tree: t.Identity) -> str:
+        """The identity matrix."""
         return "I"
 
     def name(self, name: str) -> str:
+        """A name."""
         stem = name.rstrip("0123456789")
         return GREEK[stem] + name[len(stem) :] if stem in GREEK else name
 
     def transposed(self, body: str) -> str:
+        """The mark of a transpose."""
         return body + "ᵀ"
 
     def inverted(self, body: str, flipped: bool) -> str:
+        """The mark of an inverse, `flipped` of its transpose."""
         return body + ("⁻ᵀ" if flipped else "⁻¹")
 
     def raised(self, base: str, exponent: Fraction) -> str:
+        """A scalar's power."""
         if exponent.denominator == 1:
             return base + str(exponent).translate(_SUPER)
         return f"{base}^({exponent})"
 
     def raised_elementwise(self, base: str, exponent: Fraction) -> str:
+        """An array's elementwise power."""
         written = str(exponent) if exponent.denominator == 1 else f"({exponent})"
         return f"{base}^⊙{written}"
 
     def root(self, tree: Tree) -> Piece:
+        """A square root."""
         return "√" + self.at(tree, ATOM), MARKED
 
     def glyph(self, value: Fraction) -> str | None:
+        """A number that has a sign of its own, else None."""
         return GLYPHS.get(value)
 
     def call(self, function: str, inside: str) -> str:
+        """A function of a text."""
         return f"{function}({inside})"
 
     def apply(self, function: str, argument: Tree) -> Piece:
+        """An elementwise function."""
         if function == "abs":
             inside = self.write(argument)[0]
             return (f"abs({inside})" if "|" in inside else f"|{inside}|"), ATOM
@@ -113,18 +119,23 @@ class TextWriter:
         return f"{name}({self.write(argument)[0]})", ATOM
 
     def norm(self, inside: str) -> str:
+        """A norm."""
         return f"norm({inside})" if "‖" in inside else f"‖{inside}‖"
 
     def determinant(self, inside: str, log: bool) -> str:
+        """A determinant, or the log of its absolute value."""
         return f"log|det({inside})|" if log else f"det({inside})"
 
     def indicator(self, inside: str) -> str:
+        """1 where a condition holds, else 0."""
         return f"1[{inside}]"
 
     def entry(self, body: str, indices: list[str]) -> str:
+        """A body with indices."""
         return f"{body}[{','.join(indices)}]"
 
     def sigma(self, names: list[str], body: str) -> str:
+        """A sum over indices."""
         if all(each in _SUB for name in names for each in name):
             return "Σ" + "".join(_SUB[each] for name in names for each in name) + " " + body
         return f"Σ_{{{','.join(names)}}} {body}"
@@ -132,11 +143,11 @@ class TextWriter:
     def juxtapose(self, factors: list[tuple[str, Tree]]) -> str:
         """A chain of products; spaces only where letters would run together."""
         compact = all(
-            _is_letter(tree) or written[0] == "(" for written, tree in factors
-        ) and not any(_is_outer(a, b) for (_, a), (_, b) in zip(factors, factors[1:]))
+            is_letter(tree) or written[0] == "(" for written, tree in factors
+        ) and not any(is_outer(a, b) for (_, a), (_, b) in zip(factors, factors[1:]))
         out = factors[0][0]
         for (left, a), (right, b) in zip(factors, factors[1:]):
-            out += ("" if _is_tight(left, a, right, b, compact) else " ") + right
+            out += ("" if is_tight(left, a, right, b, compact) else " ") + right
         return out
 
     def coefficient(self, number: str, rest: str) -> str:
@@ -146,10 +157,11 @@ class TextWriter:
         return f"{number} {rest}" if _CALL.match(rest) else number + rest
 
     def fraction(self, top: Piece, bottom: list[Piece]) -> Piece:
+        """Scalars below a fraction bar."""
         high = top[0] if top[1] >= ELEMENTWISE else self.group(top[0])
         low, level = bottom[0] if len(bottom) == 1 else (self.scalars(bottom), SUM)
         low = low if level >= MARKED else self.group(low)
-        tight = _is_block(high) and _is_block(low)
+        tight = is_block(high) and is_block(low)
         return high + ("/" if tight else " / ") + low, ELEMENTWISE
 
     def scalars(self, pieces: list[Piece]) -> str:
@@ -159,6 +171,7 @@ class TextWriter:
         return " ".join(each if level > PRODUCT else self.group(each) for each, level in pieces)
 
     def quotient(self, tree: t.Quotient) -> Piece:
+        """An elementwise quotient."""
         top, level = self.write(tree.top)
         if level < ELEMENTWISE or type(tree.top) is t.Quotient:
             top = self.group(top)
@@ -232,6 +245,7 @@ class TextWriter:
         return " ".join(each if level > PRODUCT else self.group(each) for each, level in pieces)
 
     def sum(self, tree: t.Sum) -> Piece:
+        """Terms with their signs."""
         out = ""
         for term in tree.terms:
             written, level = self.write(term)
@@ -247,9 +261,11 @@ class TextWriter:
         return out, SUM
 
     def product(self, tree: t.Product) -> Piece:
+        """A chain of matrix products."""
         return self.juxtapose([(self.at(each, MARKED), each) for each in tree.factors]), PRODUCT
 
     def hadamard(self, tree: t.Hadamard) -> Piece:
+        """An elementwise product."""
         parts = []
         for each in tree.factors:
             written, level = self.write(each)
@@ -258,6 +274,7 @@ class TextWriter:
         return self.times.join(parts), ELEMENTWISE
 
     def power(self, tree: t.Power) -> Piece:
+        """A power."""
         if tree.exponent == Fraction(1, 2):
             return self.root(tree.base)
         base = self.at(tree.base, ATOM)
@@ -268,7 +285,10 @@ class TextWriter:
         return self.raised_elementwise(base, tree.exponent), MARKED
 
     def indicator_of(self, tree: t.Apply) -> Piece:
+        """`1[a > b]` for the indicator of a - b > 0."""
         left, right = _sides(tree.argument)
+        if tree.function == "zero" and left is not None and left.shape != tree.argument.shape:
+            left, right = right, left
         relation = " > " if tree.function == "positive" else " = "
         if relation == " = " and left is None:
             left, right = right, left
@@ -279,11 +299,13 @@ class TextWriter:
         return self.indicator(one + relation + other), ATOM
 
     def transpose(self, tree: t.Transpose) -> Piece:
+        """A transpose."""
         if type(tree.body) is t.Inverse:
             return self.inverted(self.at(tree.body.body, ATOM), True), MARKED
         return self.transposed(self.at(tree.body, ATOM)), MARKED
 
     def reduction(self, tree: t.Reduction) -> Piece:
+        """A determinant, a maximum and the like."""
         inside = self.write(tree.argument)[0]
         if tree.function in ("det", "logdet"):
             return self.determinant(inside, tree.function == "logdet"), ATOM
@@ -291,15 +313,25 @@ class TextWriter:
         return self.call(tree.function, inside + axes), ATOM
 
     def delta(self, tree: t.Delta) -> Piece:
+        """Kronecker's delta, or the indicator of a label."""
         if isinstance(tree.left, Tree):
             return self.indicator(f"{self.write(tree.left)[0]} = {tree.right}"), ATOM
         return self.entry(self.name("delta"), [str(tree.left), str(tree.right)]), ATOM
 
     def entry_of(self, tree: t.Entry) -> Piece:
+        """An array with some axes fixed."""
         indices = [":" if each is None else str(each) for each in tree.indices]
         return self.entry(self.at(tree.body, MARKED), indices), ATOM
 
+    def grid(self, tree: t.Grid) -> Piece:
+        """An array written out."""
+        rows = [", ".join(self.write(each)[0] for each in row) for row in tree.rows]
+        if None in tree.shape:
+            return f"[{', '.join(rows)}]", ATOM
+        return f"[{', '.join(f'[{row}]' for row in rows)}]", ATOM
+
     def index_sum(self, tree: t.IndexSum) -> Piece:
+        """A sum over indices."""
         body = self.at(tree.body, ELEMENTWISE)
         return self.sigma([name for name, _ in tree.bound], body), PRODUCT
 
@@ -323,44 +355,6 @@ def _whole(terms: list[Tree], shape: t.Extent) -> Tree | None:
     if len(terms) < 2:
         return terms[0] if terms else None
     return t.Sum(shape, tuple(terms))
-
-
-def _is_block(written: str) -> bool:
-    """Whether a text has no spaces outside of one pair of brackets around all of it."""
-    if " " not in written:
-        return True
-    depth = 0
-    for at, each in enumerate(written):
-        depth += (each == "(") - (each == ")")
-        if depth == 0:
-            return at == len(written) - 1
-    return False
-
-
-def _is_letter(tree: Tree) -> bool:
-    while type(tree) in (t.Transpose, t.Inverse):
-        tree = tree.body  # type: ignore[attr-defined]
-    if type(tree) is t.Symbol:
-        return len(tree.name) == 1 or tree.name in GREEK
-    return type(tree) is t.Ones
-
-
-def _is_outer(left: Tree, right: Tree) -> bool:
-    return left.shape[1] is None and right.shape[0] is None
-
-
-def _is_tight(left: str, a: Tree, right: str, b: Tree, compact: bool) -> bool:
-    if type(a) is t.Ones:
-        return not (type(b) is t.Transpose and type(b.body) is t.Ones)
-    if _is_outer(a, b):
-        return False
-    if right[0] == "(":
-        return _is_letter(a) or left[-1] in "ᵀ)"
-    if type(b) is t.Ones:
-        return left[-1] in "ᵀ)"
-    if left[0] == "(":
-        return _is_letter(b)
-    return compact
 
 
 _LETTERS = (t.Symbol, t.Size, t.Constant, t.Power, t.Entry)
@@ -391,6 +385,7 @@ WRITERS: dict[type, Callable[[Any, Any], Piece]] = {
     t.Norm: lambda w, n: (w.norm(w.write(n.body)[0]), ATOM),
     t.Vec: lambda w, n: (w.call("vec", w.write(n.matrix)[0]), ATOM),
     t.Kron: lambda w, n: (w.at(n.left, PRODUCT) + w.kron + w.at(n.right, PRODUCT), ELEMENTWISE),
+    t.Grid: lambda w, n: w.grid(n),
     t.Entry: lambda w, n: w.entry_of(n),
     t.Delta: lambda w, n: w.delta(n),
     t.IndexSum: lambda w, n: w.index_sum(n),
