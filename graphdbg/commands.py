@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -131,7 +131,7 @@ def show_gradients(args: Namespace) -> int:
 def show_jacobian(args: Namespace) -> int:
     """Jacobians as formulas, one for each name to differentiate by."""
     graph = _graph(args)
-    names = _names(args.wrt) or [None]
+    names: Sequence[str | None] = _names(args.wrt) or [None]
     of = graph[args.of].name if args.of else None
     return _show_formulas(args, [formulas.jacobian(graph, of=of, wrt=x) for x in names])
 

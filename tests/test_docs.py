@@ -17,9 +17,8 @@ from graphdbg.cli import COMMANDS, main
 from graphdbg.language.functions import function_names
 
 ROOT = Path(__file__).parent.parent
-SCHEMA = json.loads(
-    re.findall(r"```json\n(.*?)```", (ROOT / "docs/json-schema.md").read_text("utf-8"), re.DOTALL)[0]
-)
+PAGE = (ROOT / "docs/json-schema.md").read_text("utf-8")
+SCHEMA = json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])
 # Rounding differs between machines: digits of agreement, errors, and which entry is the worst.
 LOOSE = (
     (re.compile(r"^(∂\S+) +(\[.*?\])? .*?(\S+, all)", re.MULTILINE), r"\1 \3"),

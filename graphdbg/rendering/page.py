@@ -22,8 +22,13 @@ MOST_ROWS = 60  # of a table; beyond, the middle is left out
 class Given(Protocol):
     """Where the values came from."""
 
-    drawn: tuple[str, ...]
-    seed: int
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The inputs whose values were drawn at random."""
+
+    @property
+    def seed(self) -> int:
+        """The seed they were drawn with."""
 
 
 @dataclass(frozen=True, slots=True)

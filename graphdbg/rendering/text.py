@@ -96,10 +96,10 @@ def _wide(steps: Sequence[StepRow], width: int) -> Table:
     table.add_column("value", justify="right", style=GRADIENT, no_wrap=True)
     for at, step in enumerate(steps):
         upstream = "\n+ ".join(step.terms) or step.name
-        heading = Text(f"{step.node} = {step.operation}", style=NAME)
+        name = Text(f"{step.node} = {step.operation}", style=NAME)
         sum_of = step.name if step.terms else ""
         table.add_row(
-            _clipped(heading),
+            _clipped(name),
             sum_of,
             upstream,
             "",
@@ -130,9 +130,9 @@ def _stacked(steps: Sequence[StepRow], width: int) -> Table:
     table.add_column("gradient", width=max(8, least), overflow="fold")
     table.add_column("value", style=GRADIENT, no_wrap=True)
     for at, step in enumerate(steps):
-        heading = Text(f"{step.node} = {step.operation}", style=NAME)
+        name = Text(f"{step.node} = {step.operation}", style=NAME)
         upstream = _equations([step.name, " + ".join(step.terms), step.closed])
-        table.add_row(_clipped(heading), upstream, _upstream(step, room))
+        table.add_row(_clipped(name), upstream, _upstream(step, room))
         for row in step.operands:
             gradient = _equations([row.chain, row.put_in, row.closed])
             local = Text(_local(row), style=DIM)
