@@ -5,13 +5,14 @@ Two independent tests. Each gradient that was asked for is compared with differe
 crosses (`local_rules`): the first says whether, the second says where.
 
 Tolerance: a relative error of 1e-7 in double precision ("good" in the CS231n notes), plus what
-rounding leaves of the differences, which is measured and not assumed. An entry is never counted as
-right when it is not finite, nor when noise hides it.
+rounding leaves of the differences, which is measured and not assumed. An entry that is not finite
+never counts as right; one that rounding hides is called `unresolved` and rests on the local rules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,9 @@ Gradients = Mapping[str, ArrayLike | Callable[..., ArrayLike]] | Callable[..., A
 
 RTOL = 1e-7  # double precision, smooth functions: CS231n notes on gradient checks
 SINGLE_RTOL = 1e-4  # single precision: 1,000 rounding errors of 6e-8
+TANGLED = (
+    "every local rule is right; at this point the conventions of several kinks do not fit together"
+)
 SINGLE_FLOOR = 1e-5  # of the largest entry: single precision cannot tell less in a sum
 
 
@@ -202,6 +206,8 @@ class Checker:
             for kink in kinks_at(graph, backward, values)
         }
         compared = compare_given(graph, self.passes, given, trace) if given else []
+        if kinks and not faults:
+            rows = [replace(row, note=TANGLED) if row.verdict == WRONG else row for row in rows]
         return Report(
             tuple(graph.names[backward.of] for backward in self.passes),
             tuple(rows),

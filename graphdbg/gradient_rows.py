@@ -31,7 +31,7 @@ from .differences import (
     slopes,
 )
 from .graph import Graph, Pass
-from .verdicts import CONVENTION, GOOD, NOISY, NOT_FINITE, WRONG, Row
+from .verdicts import CONVENTION, GOOD, JUMP, NOISY, NOT_FINITE, WRONG, Row
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -305,8 +305,9 @@ class Examination:
         apart = [at for at in which if not (close[at] and resolved[at])]
         bracketed = self._bracketed(moves, np.array(apart, np.intp), outcome) if apart else []
         for at in which:
-            lost = close[at] or not resolved[at] or not np.isfinite(outcome.numeric[at])
-            found = NOISY if lost else WRONG
+            settled = outcome.slack[at] <= ROUGH * self.noise / (moves.scale[at] * FIRST)
+            lost = not resolved[at] or not np.isfinite(outcome.numeric[at])
+            found = NOISY if close[at] and settled else JUMP if lost or close[at] else WRONG
             if close[at] and resolved[at]:
                 found = GOOD
             elif at in bracketed:
@@ -393,11 +394,12 @@ class Examination:
         )  # fmt: skip
 
 
-BADNESS = (GOOD, CONVENTION, NOISY, WRONG, NOT_FINITE)
+BADNESS = (GOOD, CONVENTION, NOISY, JUMP, WRONG, NOT_FINITE)
 BAD = BADNESS.index(WRONG)
 NOTES = {
     CONVENTION: "the point is on a kink: the gradient lies between the one-sided differences",
-    NOISY: "differences cannot tell: the target jumps here, or its rounding errors hide the slope",
+    NOISY: "rounding errors of the target hide it from differences; its local rules speak for it",
+    JUMP: "the target jumps here: differences do not settle",
 }
 
 
@@ -426,10 +428,11 @@ def noise_at(group: Group, values: Values, dims: Dims, rng: Any) -> float:
     found = group.run(values, dims, shaken)
     jitter = np.abs(found - here)
     if group.probe.kinked:
-        jitter = jitter[jitter < JUMP * floor]  # at equal operands a comparison jumps: no rounding
+        jitter = jitter[jitter < LEAP * floor]  # at equal operands a comparison jumps: no rounding
     return float(np.max(jitter[np.isfinite(jitter)], initial=floor))
 
 
+ROUGH = 1e4  # rounding errors over the first step: differences that scatter more do not settle
 ROUNDING = 2 * EPS  # of the target's value: the least rounding error it has
 JITTERS = 8
-JUMP = 1e6  # rounding errors: more is a jump
+LEAP = 1e6  # rounding errors: more is a jump

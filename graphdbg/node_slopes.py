@@ -60,7 +60,8 @@ class Slope:
         self.linear = (function, slot) in LINEAR
         self.distance: Array | None = None
         if self.linear:
-            steps = 0.5 * np.maximum(np.abs(a), 1)
+            size = np.max([np.abs(each) for each in operands], axis=0)  # 1e20 + x: a step of 1e20
+            steps = 0.5 * np.maximum(size if function in ("add", "sub") else np.abs(a), 1)
             self.derivative = (self._at(a + steps) - self._at(a - steps)) / (2 * steps)
         elif kink is not None:
             named = dict(zip("abc", operands, strict=False))

@@ -12,7 +12,8 @@ from typing import Any
 
 Entry = tuple[int, ...]
 
-GOOD, CONVENTION, NOISY, WRONG, NOT_FINITE = "good", "kink", "unresolved", "wrong", "not finite"
+GOOD, CONVENTION, NOISY, JUMP = "good", "kink", "unresolved", "jump"
+WRONG, NOT_FINITE = "wrong", "not finite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,9 @@ class Row:
     """One input's gradient: its worst entry.
 
     `checked` says what was compared, `error` is relative (see `Checker`), and `verdict` is `good`,
-    `kink` (a convention between the one-sided differences), `unresolved` (differences are too
-    noisy to tell), `wrong` or `not finite`. `entry` is None for a random direction.
+    `kink` (a convention between the one-sided differences), `unresolved` (it agrees, but is so
+    small that rounding would hide a wrong one; then only the local rules speak for it), `jump`
+    (differences do not settle), `wrong` or `not finite`. `entry` is None for a random direction.
     """
 
     wrt: str
@@ -43,7 +45,7 @@ class Row:
     @property
     def ok(self) -> bool:
         """Whether the gradient passed."""
-        return self.verdict in (GOOD, CONVENTION)
+        return self.verdict in (GOOD, CONVENTION, NOISY)
 
 
 @dataclass(frozen=True, slots=True)

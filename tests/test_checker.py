@@ -524,11 +524,29 @@ f = sum(sin(softmax(q @ (k + c).T) @ v))
     assert abs(row.analytic) < 1e-14
 
 
-def test_what_noise_hides_is_not_passed() -> None:
-    report = check(gd.parse("f = 1e20 + sin(x)"), {"x": 0.5})
-    assert not report.ok
+@pytest.mark.parametrize("text", ["f = 1e20 + sin(x)", "f = sigmoid(x + 30)"])
+def test_what_noise_hides_rests_on_the_local_rules(text: str) -> None:
+    report = check(gd.parse(text), {"x": 0.5})
+    assert report.ok
     assert report.rows[0].verdict == "unresolved"
-    assert "cannot tell" in str(report)
+    assert "rounding errors of the target hide" in str(report)
+
+
+def test_a_fault_beside_a_huge_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    g = gd.parse("f = 1e20 + sin(x)")
+    sine = next(at for at, op in enumerate(g.ops) if getattr(op, "function", "") == "sin")
+    with monkeypatch.context() as patch:
+        patch.setitem(gradients.RULES, ops.Map, faulty(doubled, sine))
+        wrong = gd.grad(g)
+    report = check(wrong, {"x": 0.5})
+    assert not report.ok
+    assert report.blame is not None and report.blame.ratio == pytest.approx(2)
+
+
+def test_a_jump_is_told() -> None:
+    report = check(gd.parse("f = (x > y)*3 + x*y"), {"x": 0.5, "y": 0.5})
+    assert [row.verdict for row in report.rows] == ["kink", "kink"]
+    assert "its mask jumps there" in str(report)
 
 
 @pytest.mark.parametrize("x", [1e-12, 1e-6, 1e6, 1e12])
