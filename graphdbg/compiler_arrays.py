@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import evaluator
+from .compiler_blocks import faster_product
 from .compiler_programs import Ints, Program
 from .scalars import TABLE
 
@@ -412,8 +413,12 @@ class Writer:
 
     def _dot(self, at: int, detail: None, args: Ints) -> None:
         """`dot` for vectors; for two matrices `matmul`, as `dot` clears its result first."""
-        matrices = all(len(self.program.shapes[arg]) == 2 for arg in args)
-        self._call("matmul" if matrices else "dot", at, args)
+        left, right = (self.program.shapes[arg] for arg in args)
+        if len(left) == len(right) == 2:
+            way = faster_product(*left, right[1], self.program.dtypes[at])
+            self._call("matmul" if way is np.matmul else self._keep(way, "product"), at, args)
+        else:
+            self._call("dot", at, args)
 
     def _matmul(self, at: int, detail: None, args: Ints) -> None:
         self._call("matmul", at, args)

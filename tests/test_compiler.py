@@ -15,6 +15,7 @@ from random_graphs import random_graph
 from graphdbg import ops, scalars
 from graphdbg.compiler import MAX_SOURCE, Compiled, choose, compile
 from graphdbg.compiler_arrays import Outputs
+from graphdbg.compiler_blocks import Product, faster_product
 from graphdbg.compiler_lowering import live_nodes, lower
 from graphdbg.compiler_scalar import is_plain
 from graphdbg.errors import GraphError, UnknownNameError, ValueGivenError
@@ -404,6 +405,20 @@ def test_outputs_that_are_inputs_or_one_another_are_copies() -> None:
     np.testing.assert_allclose(second[1], np.exp(np.arange(3.0)))
     np.testing.assert_allclose(second[2], second[1])
     assert list(point) == [0, 1, 2] and list(f(x=point)[4]) == [2, 2, 2]
+
+
+@pytest.mark.parametrize("sizes", [(800, 64, 128), (64, 800, 128), (80, 640, 16), (64, 64, 64)])
+def test_products_in_blocks_are_products(sizes: tuple[int, int, int]) -> None:
+    rows, inner, columns = sizes
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(inner, rows)).T, rng.normal(size=(inner, columns))
+    way = faster_product(*sizes, np.dtype(float))
+    assert (way is np.matmul) == (rows * inner * columns < 1_000_000)
+    blocked = way.ways[1] if isinstance(way, Product) else way
+    for compute in (blocked, *[way] * 20):
+        out = np.full((rows, columns), np.nan)
+        compute(a, b, out)
+        np.testing.assert_allclose(out, a @ b, 1e-11, 1e-11)
 
 
 def test_only_unheld_outputs_are_recycled() -> None:
