@@ -222,7 +222,9 @@ def _inverse(op: ops.Inverse, args: list[Array], dims: Dims) -> Array:
     try:
         return np.linalg.inv(args[0])
     except np.linalg.LinAlgError:
-        return np.full(args[0].shape, np.nan)
+        if args[0].ndim == 2:
+            return np.full(args[0].shape, np.nan)
+        return np.stack([_inverse(op, [matrix], dims) for matrix in args[0]])
 
 
 RULES: dict[type[ops.Op], Callable[[Any, list[Array], Dims], Array]] = {

@@ -133,3 +133,12 @@ def test_only_inputs_can_be_stacked() -> None:
     g = b.build({"f": b.map("exp", b.input("x"))})
     with pytest.raises(ValueGivenError, match=r"'f' is not an input of the graph.*inputs: x"):
         batch(g, "f", 2)
+
+
+def test_one_singular_matrix_of_a_stack() -> None:
+    graph = CASES["inverse"]
+    point = {"x0": np.stack([np.eye(3), np.ones((3, 3)), 2 * np.eye(3)])}
+    got = evaluate(batch(graph, "x0", 3), point)["y"]
+    np.testing.assert_array_equal(got[0], np.eye(3))
+    assert np.isnan(got[1]).all()
+    np.testing.assert_array_equal(got[2], np.eye(3) / 2)
