@@ -46,6 +46,8 @@ options:
 exit codes: 0 all checks pass, 1 a check fails, 2 bad input.
 """
 
+SMALLER = "Give smaller sizes, or name the dimension (--shape x=n): formulas hold for every size."
+
 COMMANDS = {
     "run": "Both passes, node by node, with the numeric check of every gradient.",
     "grad": "Gradients as formulas, each evaluated and checked before it is shown.",
@@ -70,6 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except GraphError as error:
         _complain("error", str(error))
         return FAILED if isinstance(error, UncheckedFormulaError) else BAD_INPUT
+    except MemoryError as error:
+        _complain("error", f"not enough memory: {str(error) or 'a value is too large'}\n{SMALLER}")
+        return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

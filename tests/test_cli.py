@@ -244,6 +244,14 @@ def test_a_bug_is_reported_without_a_traceback(run: Run, monkeypatch: pytest.Mon
     assert "Traceback" in err
 
 
+def test_too_little_memory_is_bad_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lazy, "module", fails(MemoryError("Unable to allocate 74.5 GiB")))
+    code, _, err = run("jacobian", "y = sin(x)", "--shape", "x=100000")
+    assert code == 2
+    assert err.startswith("error: not enough memory: Unable to allocate 74.5 GiB\n")
+    assert "--shape x=n" in err
+
+
 def test_interruption(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lazy, "module", fails(KeyboardInterrupt()))
     assert run("f=x") == (130, "", "")
