@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from .products import diag, hadamard, power, product, scale, split, transpose
+from .products import diag, hadamard, power, product, scale, split, transpose, turned
 from .sizes import Dim
 from .trees import (
     SCALAR,
@@ -67,7 +67,7 @@ class Network:
     def matrix(self, row: str, column: str) -> Tree:
         """The Hadamard product of everything between two indices."""
         sides = self.edges[min(row, column), max(row, column)]
-        tree = hadamard(*sides)
+        tree = turned(hadamard(*sides))
         return tree if row < column else transpose(tree)
 
     def column(self, index: str) -> Tree | None:

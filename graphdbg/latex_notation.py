@@ -38,6 +38,8 @@ class LatexWriter(TextWriter):
 
     def name(self, name: str) -> str:
         """A name."""
+        if called := re.fullmatch(r"norm\((\w+)\)", name):
+            return self.norm(self.name(called[1]))
         return latex_name(name)
 
     def transposed(self, body: str) -> str:

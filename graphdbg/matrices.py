@@ -19,7 +19,7 @@ from itertools import product as combinations
 from .contraction import Network, NoMatrix
 from .indexed import index_notation
 from .leaves import Names, extent, leaf_tree
-from .products import number, scale, transpose
+from .products import number, scale, turned
 from .sizes import Dim
 from .sums import spread, sum_of
 from .terms import Base, Bound, Factor, Poly, TooLarge, reindex
@@ -34,19 +34,15 @@ from .trees import (
     Entry,
     Extent,
     Grid,
-    Hadamard,
     Identity,
     Kron,
     OneHot,
-    Power,
-    Quotient,
     Size,
     Transpose,
     Tree,
     Unit,
     Vec,
     is_scalar,
-    marks,
 )
 
 WIDEST = 4  # rows and columns of an array that is written out entry by entry
@@ -152,11 +148,7 @@ class Writer:
         tree = sum_of(terms, shape)
         if shape != SCALAR and is_scalar(tree):
             return spread(tree, shape)
-        if type(tree) in (Apply, Hadamard, Quotient, Power):
-            flipped = transpose(tree)
-            if marks(flipped) + 1 < marks(tree):
-                return Transpose(shape, flipped)
-        return tree
+        return turned(tree)
 
     def grid(
         self, poly: Poly, row: str | None, column: str | None, dims: Mapping[str, Dim]

@@ -41,6 +41,8 @@ def python(tree: Tree) -> str:
 
 def identifier(name: str) -> str:
     """A name as Python takes it: `loss.d_W` becomes `loss_d_W`, `lambda` gets an underscore."""
+    if called := re.fullmatch(r"norm\((\w+)\)", name):
+        return f"np.linalg.norm({identifier(called[1])})"
     name = re.sub(r"\W", "_", name)
     return name + "_" if keyword.iskeyword(name) or not name.isidentifier() else name
 
@@ -132,7 +134,8 @@ def _join(
     pieces += [body] if body is not None else []
     if not pieces:
         pieces = [("1", ATOM)]
-    tops = [_grouped(pieces[0], TIMES), *(_grouped(piece, SIGN) for piece in pieces[1:])]
+    first = SIGN if pieces[0][1] == MATMUL and len(pieces) > 1 else TIMES
+    tops = [_grouped(pieces[0], first), *(_grouped(piece, SIGN) for piece in pieces[1:])]
     level = pieces[0][1] if len(pieces) == 1 and not bottoms else TIMES
     written = " / ".join([" * ".join(tops), *bottoms])
     if value < 0:

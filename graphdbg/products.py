@@ -29,7 +29,7 @@ from .trees import (
     Transpose,
     Tree,
     is_scalar,
-    marks,
+    weight,
 )
 
 
@@ -245,7 +245,20 @@ def transpose(tree: Tree) -> Tree:
             pushed = Apply(flipped, tree.function, transpose(argument))
         case _:
             return Transpose(flipped, tree)
-    return pushed if marks(pushed) < marks(tree) + 1 else Transpose(flipped, tree)
+    whole = Transpose(flipped, tree)
+    if type(tree) in (Power, Apply):  # `exp(z)ᵀ` rather than `exp(zᵀ)`
+        return pushed if weight(pushed) < weight(tree) else whole
+    return pushed if weight(pushed) < weight(whole) else whole
+
+
+def turned(tree: Tree) -> Tree:
+    """The tree, as the transpose of its transpose where that is lighter: `(A x - b)ᵀ`."""
+    if tree.shape == SCALAR or weight(tree) < 4:
+        return tree
+    flipped = transpose(tree)
+    if type(flipped) in (Transpose, Product, Scale) or weight(flipped) + 3 >= weight(tree):
+        return tree
+    return Transpose(tree.shape, flipped)
 
 
 _RANK = {Product: 0, Symbol: 1, Transpose: 1, Power: 2, Apply: 3, Sum: 4}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .products import Split, hadamard, product, scale, split, transpose
+from .products import Split, hadamard, product, scale, split, transpose, turned
 from .trees import (
     SCALAR,
     Apply,
@@ -28,7 +28,6 @@ from .trees import (
     Symbol,
     Transpose,
     Tree,
-    marks,
 )
 
 MOST = 40  # terms: the search for common factors is quadratic, and longer sums are not read anyway
@@ -222,21 +221,10 @@ def _with_content(parts: list[Split], shape: Extent) -> Tree:
         scale(part[0] / value, _without(part[1], above), _without(part[2], below), part[3])
         for part in parts
     ]
-    total = _turned(Sum(shape, tuple(_ordered(rest))))
+    total = turned(Sum(shape, tuple(_ordered(rest))))
     if shape == SCALAR:
         return scale(value, (*above, total), below)
     return scale(value, above, below, total)
-
-
-def _turned(total: Sum) -> Tree:
-    """`(A x − b)ᵀ` rather than `xᵀAᵀ − bᵀ`."""
-    written = 0 if total.shape == SCALAR else marks(total)
-    if written < 2:
-        return total
-    flipped = transpose(total)
-    if type(flipped) is Transpose or marks(flipped) + 1 >= written:
-        return total
-    return Transpose(total.shape, flipped)
 
 
 def _shared(lists: list[tuple[Tree, ...]], everything: bool) -> list[Tree]:

@@ -279,6 +279,14 @@ def marks(tree: Tree) -> int:
     return (type(tree) is Transpose) + sum(map(marks, children(tree)))
 
 
+def weight(tree: Tree) -> int:
+    """What is spent on transposes: that of a bracket or a function weighs more than of a name."""
+    own = 0
+    if type(tree) is Transpose:
+        own = 2 if type(tree.body) in (Symbol, Inverse, Ones) else 3
+    return own + sum(map(weight, children(tree)))
+
+
 def is_scalar(tree: Tree) -> bool:
     """Whether the tree has no axes."""
     return tree.shape == SCALAR

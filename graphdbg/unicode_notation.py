@@ -76,6 +76,8 @@ class TextWriter:
 
     def name(self, name: str) -> str:
         """A name."""
+        if called := re.fullmatch(r"norm\((\w+)\)", name):
+            return self.norm(self.name(called[1]))
         stem = name.rstrip("0123456789")
         return GREEK[stem] + name[len(stem) :] if stem in GREEK else name
 

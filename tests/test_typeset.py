@@ -28,7 +28,8 @@ def network_world() -> World:
     shapes: dict[str, tuple[Dim, ...]] = {
         "s": (), "t": (), "x0": (), "alpha": (), "p": (k,), "y": (k,), "g": (k,), "x": (d,),
         "b": (d,), "u": (d,), "q": (n,), "z1": (h,), "c": (h,), "W2": (k, h), "W": (d, h),
-        "A": (d, d), "M": (d, d), "P": (n, k), "Y": (n, k), "X": (n, d), "Z1": (n, h), "T": (n, d, h),
+        "T": (n, d, h),
+        "A": (d, d), "M": (d, d), "P": (n, k), "Y": (n, k), "X": (n, d), "Z1": (n, h),
     }  # fmt: skip
     for name, shape in shapes.items():
         world.new(name, *shape, value=0.0)
