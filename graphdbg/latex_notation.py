@@ -169,6 +169,10 @@ def latex_name(name: str) -> str:
     stem = name.rstrip("0123456789")
     if name in GREEK:
         return _stem(name)
+    if called := re.fullmatch(r"([^\W\d]\w*)\((\w+(?:, \w+)*)\)", name):
+        function = called[1].replace("_", r"\_")
+        inside = ", ".join(map(latex_name, called[2].split(", ")))
+        return rf"\operatorname{{{function}}}\left({inside}\right)"
     if stem and stem.isidentifier() and "_" not in stem:
         digits = name[len(stem) :]
         return _stem(stem) + (f"_{{{digits}}}" if digits else "")

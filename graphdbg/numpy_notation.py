@@ -40,9 +40,13 @@ def python(tree: Tree) -> str:
 
 
 def identifier(name: str) -> str:
-    """A name as Python takes it: `loss.d_W` becomes `loss_d_W`, `lambda` gets an underscore."""
-    if called := re.fullmatch(r"norm\((\w+)\)", name):
-        return f"np.linalg.norm({identifier(called[1])})"
+    """A name as Python takes it: `loss.d_W` becomes `loss_d_W`, `lambda` gets an underscore.
+
+    The result of a call is called so (`softmax(z)`), and stays a call.
+    """
+    if called := re.fullmatch(r"(\w+)\((\w+(?:, \w+)*)\)", name):
+        function = "np.linalg.norm" if called[1] == "norm" else identifier(called[1])
+        return f"{function}({', '.join(map(identifier, called[2].split(', ')))})"
     name = re.sub(r"\W", "_", name)
     return name + "_" if keyword.iskeyword(name) or not name.isidentifier() else name
 

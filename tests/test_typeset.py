@@ -231,7 +231,7 @@ NAMES = [
     ("x", "x"), ("W2", "W_{2}"), ("alpha", r"\alpha"), ("beta1", r"\beta_{1}"),
     ("W_out", r"W_{\mathit{out}}"), ("loss", r"\mathit{loss}"), ("α", r"\alpha"),
     ("loss.d_W", r"\mathit{loss.d\_W}"), ("h@2", r"\mathit{h@2}"), ("a%b", r"\mathit{a\%b}"),
-    ("a_b_c", r"a_{\mathit{b\_c}}"), ("lambda_", r"\lambda"),
+    ("softmax(z1)", r"\operatorname{softmax}\left(z_{1}\right)"), ("a_b_c", r"a_{\mathit{b\_c}}"), ("lambda_", r"\lambda"),
 ]  # fmt: skip
 
 
@@ -262,6 +262,17 @@ def test_a_name_that_python_does_not_take_gets_underscores() -> None:
 def test_an_index_that_is_neither_free_nor_summed_is_refused() -> None:
     with pytest.raises(KeyError, match="neither free nor summed over"):
         matrices.from_poly(times(w("x", "i"), w("x", "j")), ("i",), (d,), w.lookup)
+
+
+def test_the_result_of_a_call_is_written_as_a_call() -> None:
+    world = World()
+    world.new("norm(x)", value=0.0)
+    world.new("softmax(z1)", n, value=0.0)
+    tree = matrices.from_poly(
+        times(world("norm(x)"), world("softmax(z1)", "i")), "i", (n,), world.lookup
+    )
+    assert typeset.text(tree) == "‖x‖ softmax(z1)"
+    assert typeset.python(tree) == "np.linalg.norm(x) * softmax(z1)"
 
 
 def test_index_letters_avoid_the_names_of_arrays() -> None:
