@@ -148,12 +148,12 @@ class Given:
 
     def __str__(self) -> str:
         where = f" (line {self.line}: {self.text})" if self.line else ""
-        if self.note:
+        if self.entry is None:
             return f"'{self.name}'{where}: {self.note}"
         return (
             f"'{self.name}'{where} at {_place(self.entry)}: given {_number(self.given)}, "
             f"analytic {_number(self.analytic)}, numeric {_number(self.numeric)}"
-            f"{_ratio_text(self.ratio)}"
+            + (f"; {self.note}" if self.note else _ratio_text(self.ratio))
         )
 
 

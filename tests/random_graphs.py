@@ -146,8 +146,10 @@ class Maker:
         x = self.pick(1, 2)
         return self.b.emit(ops.Concat(self.random.randrange(len(self.shape(x)))), x, self.like(x))
 
-    def gather(self) -> int:
+    def gather(self) -> int | None:
         x = self.pick(1, 2)
+        if min(self.shape(x)) < 2:
+            return None  # the labels are 0 and 1
         if len(self.shape(x)) == 2 and self.random.random() < 0.3:
             return self.b.emit(ops.Gather(2), x, self.labels, self.labels)
         return self.b.emit(ops.Gather(1), x, self.labels)
