@@ -16,22 +16,18 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .errors import SourceError, UnsupportedError
 from .source import Source, Span
-from .tokens import VALUES, Token, begins_operand, ends_operand, lex
+from .tokens import VALUES, Survey, Token, begins_operand, definition_end, ends_operand, lex, survey
 
-GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron rho sigma "
-    "tau upsilon phi chi psi omega".split()
-)
 _PLAIN_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
 _SIGNS = {
     "⊙": "*", "∘": "*", "∗": "*", "−": "-", "–": "-", "÷": "/", "∕": "/",
     "≤": "<=", "≥": ">=", "≠": "!=", "^": "**",
 }  # fmt: skip
 _PRODUCTS = {"·": "·", "⋅": "·", "∙": "·", "×": "×"}
-_ASSIGNMENTS = frozenset({"=", "+=", "-=", "*=", "/=", "**=", "@=", ":="})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,112 +78,6 @@ def rewrite(
     return writer.run()
 
 
-# ------------------------------------------------------------- which names are functions
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What the tokens say about the names: which are called, which hold values."""
-
-    called: Callable[[str], bool]
-    used: frozenset[str]
-    defined: frozenset[str] = frozenset()
-
-    def is_call(self, name: str) -> bool:
-        """Whether `name(...)` calls a function rather than multiplies.
-
-        An unknown long name is left as a call, so that a misspelt function is found out.
-        """
-        if self.called(name):
-            return True
-        letters = re.sub(r"[\d_₀-₉]+", "", name)
-        short = len(letters) <= 2 or not name.isascii() or letters in GREEK
-        return not short and name not in self.used
-
-
-def survey(
-    tokens: list[Token], is_function: Callable[[str], bool], bound: Container[str] = ()
-) -> Survey:
-    """The `Survey` of a program: definitions win over values, values over known functions."""
-    defined, assigned, used = set[str](), set[str](), set[str]()
-    lines = _statements(tokens)
-    for line in lines:
-        end = definition_end(line, 0)
-        if end and _is_called(line[0].text, lines):
-            defined.update(token.text for token in line[:end] if token.kind == "name")
-    for line in lines:
-        _survey_statement(line, defined, assigned, used, is_function)
-
-    def called(name: str) -> bool:
-        if name in defined:
-            return True
-        if not name.isascii() and name in used:
-            return False  # σ is the sigmoid where it is only ever called
-        return is_function(name) and name not in assigned and name not in bound
-
-    return Survey(called, frozenset(used | assigned), frozenset(defined))
-
-
-def definition_end(tokens: list[Token], at: int) -> int:
-    """The place of the `=` where `f(x, y) =` begins at token `at`, else 0."""
-    if tokens[at].kind != "name" or [token.text for token in tokens[at + 1 : at + 2]] != ["("]:
-        return 0
-    place, expected = at + 2, "name"
-    while place < len(tokens) and (tokens[place].kind == "name") == (expected == "name"):
-        if expected != "name" and tokens[place].text != ",":
-            break
-        place, expected = place + 1, "," if expected == "name" else "name"
-    closed = expected == "," and [token.text for token in tokens[place : place + 1]] == [")"]
-    signs = [token.text for token in tokens[place + 1 : place + 2]]
-    return place + 1 if closed and signs in (["="], [":="]) else 0
-
-
-def _statements(tokens: list[Token]) -> list[list[Token]]:
-    lines: list[list[Token]] = [[]]
-    for token in tokens:
-        if token.kind == "newline" or token.text == ";":
-            lines.append([])
-        else:
-            lines[-1].append(token)
-    return [line for line in lines if line]
-
-
-def _is_called(name: str, lines: list[list[Token]]) -> bool:
-    """Whether `name(` stands anywhere but at the start of a definition."""
-    return any(
-        token.text == name and following.text == "(" and not (at == 0 and definition_end(line, 0))
-        for line in lines
-        for at, (token, following) in enumerate(zip(line, line[1:], strict=False))
-    )
-
-
-def _survey_statement(
-    line: list[Token], defined: set[str], assigned: set[str], used: set[str],
-    is_function: Callable[[str], bool],
-) -> None:  # fmt: skip
-    if line[0].text == "def":
-        names = [token.text for token in line if token.kind == "name"]
-        defined.update(names)  # a parameter may be given a function
-        return
-    depth, targets, target_end = 0, list[str](), 0
-    for at, token in enumerate(line):
-        depth += (token.text in "([{") - (token.text in ")]}") if token.kind == "op" else 0
-        following = line[at + 1].text if at + 1 < len(line) else ""
-        if token.kind == "name" and following != "(" and (not at or line[at - 1].text != "."):
-            used.add(token.text)
-            if depth == 0:
-                targets.append(token.text)
-        if depth == 0 and token.kind == "op" and token.text in _ASSIGNMENTS and not target_end:
-            target_end = at + 1
-            assigned.update(targets)
-        elif depth == 0 and token.text == ":" and at == 1:
-            assigned.add(line[0].text)
-    rest = line[target_end:]
-    if target_end and len(rest) == 1 and rest[0].kind == "name":
-        if is_function(rest[0].text) or rest[0].text in defined:
-            defined.update(targets[:1])  # act = tanh
-
-
 # ------------------------------------------------------------------------- writing Python
 
 
@@ -208,26 +98,29 @@ class _Writer:
 
     def run(self) -> Rewritten:
         """The whole text, token by token."""
-        indent = self._common_indent()
-        after, at = 0, 0
+        at = 0
         while at < len(self.tokens):
-            token = self.tokens[at]
-            gap = self._gap(after, token.start)
-            if self.parts and self.parts[-1] == "\n" and self.tokens[at - 1].text == ";":
-                gap = ""
-            elif (at == 0 or self.tokens[at - 1].kind == "newline") and token.kind != "newline":
-                gap = gap[indent:]
-            if at and not gap and token.kind == "keyword":
-                gap = " " * (self.tokens[at - 1].kind in ("number", "super"))  # else a warning
-            self._put_gap(gap, after)
-            if at and self._juxtaposed(at):
-                self._product("", token.start, token.start)
-            used = self._definition(at) or self._token(at)
-            after = self.tokens[at + used - 1].end
-            at += used
+            at += self._write(at)
         if not self.pieces:
             self._put("", 0, 0)
         return Rewritten("".join(self.parts), self.starts, self.pieces, self.products, self.names)
+
+    def _write(self, at: int) -> int:
+        """Write token `at` with the space before it; the number of tokens used up."""
+        token, before = self.tokens[at], self.tokens[at - 1]
+        start = before.end if at else 0
+        gap = self._gap(start, token.start)
+        if self.parts and self.parts[-1] == "\n" and before.text == ";":
+            gap = ""
+        elif (at == 0 or before.kind == "newline") and token.kind != "newline":
+            gap = gap[self._indent :]
+        if at and not gap and token.kind == "keyword":
+            gap = " " * (before.kind in ("number", "super"))  # else Python warns
+        if gap:
+            self._put(gap, start, start + len(gap))
+        if at and self._juxtaposed(at):
+            self._product("", token.start, token.start)
+        return self._definition(at) or self._token(at)
 
     def _gap(self, start: int, end: int) -> str:
         """The space between two tokens; comments are dropped, odd line breaks made plain."""
@@ -236,7 +129,8 @@ class _Writer:
             text = re.sub(r"#[^\r\n]*", "", text)
         return text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", " ") if text else ""
 
-    def _common_indent(self) -> int:
+    @cached_property
+    def _indent(self) -> int:
         """The spaces that every line begins with, as in a text quoted inside a program."""
         starts = [
             token.start for at, token in enumerate(self.tokens)
@@ -245,10 +139,6 @@ class _Writer:
         text = self.source.text
         widths = [at - (text.rfind("\n", 0, at) + 1) for at in starts]
         return min(widths, default=0)
-
-    def _put_gap(self, gap: str, start: int) -> None:
-        if gap:
-            self._put(gap, start, start + len(gap))
 
     def _put(self, text: str, start: int, end: int) -> None:
         self.parts.append(text)
@@ -284,7 +174,8 @@ class _Writer:
         if self.tokens[at + 1 : at + 2] and self.tokens[at + 1].text == ")":
             return True
         depth = 0
-        for token in self.tokens[at:]:
+        for place in range(at, len(self.tokens)):
+            token = self.tokens[place]
             if token.kind == "op":
                 depth += (token.text in "([{") - (token.text in ")]}")
                 if depth == 1 and token.text in (",", "="):
@@ -292,6 +183,39 @@ class _Writer:
             if depth == 0:
                 return False
         return False
+
+    def _closing(self, at: int) -> int:
+        """The place of the bracket that closes the one at token `at`, else 0."""
+        depth = 0
+        for place in range(at, len(self.tokens)):
+            if self.tokens[place].kind == "op":
+                text = self.tokens[place].text
+                depth += (text in "([{") - (text in ")]}")
+                if depth == 0:
+                    return place
+        return 0
+
+    def _powered_call(self, at: int) -> int:
+        """`sin²(x)` and `sin^2(x)` as `sin(x)**2`, `sin⁻¹(x)` as `arcsin(x)`."""
+        name, *following = self.tokens[at : at + 4]
+        texts = [token.text for token in following]
+        if following and following[0].kind == "super" and texts[1:2] == ["("]:
+            power, opening = self._power(following[0]), at + 2
+        elif len(texts) == 3 and (texts[0], following[1].kind, texts[2]) == ("^", "number", "("):
+            power, opening = f"**{texts[1]}", at + 3
+        else:
+            return 0
+        closing = self._closing(opening)
+        if not closing or not self.survey.called(name.text):
+            return 0
+        inverse = power == "._inv" and name.text in ("sin", "cos", "tan")
+        self._put("arc" + name.text if inverse else name.text, name.start, name.end)
+        place = opening + self._token(opening)
+        while place <= closing:
+            place += self._write(place)
+        if not inverse:
+            self._put(power, self.tokens[closing].end, self.tokens[closing].end)
+        return closing + 1 - at
 
     def _definition(self, at: int) -> int:
         """`f(x, y) = ...` at the start of a statement, as `f: _inputs(x, y) = ...`.
@@ -322,6 +246,8 @@ class _Writer:
             number = self.tokens[at + 2]
             self._name(Token("name", f"{token.text}@{number.text}", token.start, number.end))
             return 3
+        if token.kind == "name" and (used := self._powered_call(at)):
+            return used
         if token.kind in _RULES:
             _RULES[token.kind](self, token)
         elif token.text == ";" and self.in_function:
@@ -370,11 +296,16 @@ class _Writer:
         following = self.tokens[at + 1] if at + 1 < len(self.tokens) else None
         if following is None or following.text not in ("T", "⊤", "ᵀ"):
             return False
-        elsewhere = sum(
-            token.text == "T" and self.tokens[before].text not in ("^", ".")
-            for before, token in enumerate(self.tokens[1:])
+        return following.text != "T" or not ("T" in self.bound or self._uses_t)
+
+    @cached_property
+    def _uses_t(self) -> bool:
+        """Whether T is a name in this program, other than in `x^T` and `x.T`."""
+        before = ["", *(token.text for token in self.tokens)]
+        return any(
+            token.text == "T" and sign not in ("^", ".")
+            for sign, token in zip(before, self.tokens, strict=False)
         )
-        return following.text != "T" or not (elsewhere or self.tokens[0].text == "T")
 
     def _root(self, at: int) -> int:
         """`√x` and `√(...)` as calls of sqrt."""
@@ -403,17 +334,16 @@ class _Writer:
         self._name(Token("name", f"{of}.d_{by}", token.start, token.end))
 
     def _superscript(self, token: Token) -> None:
+        self._put(self._power(token), token.start, token.end)
+
+    def _power(self, token: Token) -> str:
         run = token.text.replace("⊤", "ᵀ")
         if run in ("ᵀ", "⁻¹", "⁻ᵀ"):
-            spelled = {"ᵀ": "._T", "⁻¹": "._inv", "⁻ᵀ": "._inv._T"}[run]
-        elif re.fullmatch("[⁺⁻]?(?:[⁰¹²³⁴⁵⁶⁷⁸⁹]+|ⁿ)", run):
-            spelled = f"**{run.translate(_PLAIN_DIGITS)}"
-        else:
-            span = Span(self.source, token.start, token.end)
-            raise SourceError(
-                f"cannot read the superscript '{token.text}': write ^(...)", span=span
-            )
-        self._put(spelled, token.start, token.end)
+            return {"ᵀ": "._T", "⁻¹": "._inv", "⁻ᵀ": "._inv._T"}[run]
+        if re.fullmatch("[⁺⁻]?(?:[⁰¹²³⁴⁵⁶⁷⁸⁹]+|ⁿ)", run):
+            return f"**{run.translate(_PLAIN_DIGITS)}"
+        span = Span(self.source, token.start, token.end)
+        raise SourceError(f"cannot read the superscript '{token.text}': write ^(...)", span=span)
 
     def _newline(self, token: Token) -> None:
         self.in_function = False

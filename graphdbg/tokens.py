@@ -1,10 +1,12 @@
-"""The tokens of a program in Python's or paper's notation, each with its place in the text."""
+"""The tokens of a program in Python's or paper's notation, and what they say about its names."""
 
 from __future__ import annotations
 
 import keyword
 import re
 import unicodedata
+from collections.abc import Callable, Container
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from .errors import SourceError
@@ -18,6 +20,7 @@ _ADVICE = {
     "“": 'write plain quotes, "..."', "”": 'write plain quotes, "..."', "$": "leave LaTeX's $ out",
     "\\": "LaTeX commands are not read; write the function's name", "!": "write != for 'not equal'",
     "?": "write a if c else b, or where(c, a, b)", "|": "write abs(...) or norm(...)",
+    "‖": "write norm(...)", "∈": "declare shapes as in x: Real[4]",
 }  # fmt: skip
 
 _NAME = rf"[^\W\d₀-₉{_SUPERSCRIPTS}](?:[^\W{_SUPERSCRIPTS}]|[\u0300-\u036f])*"
@@ -31,12 +34,18 @@ _TOKEN = re.compile(
     |(?P<number>0[xX][\da-fA-F]+(?![\w])|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)
     |(?P<name>{_NAME})
     |(?P<super>[{_SUPERSCRIPTS}]+)
-    |(?P<op>\*\*=?|//=?|==|!=|<=|>=|<<|>>|->|:=|\.\.\.|[-+*/@%&|^=<>~,:;.()\[\]{{}}']=?|[√…⋅∙·×⊙∘∗−–÷∕≤≥≠])
+    |(?P<op>\*\*=?|//=?|==|!=|<=|>=|<<|>>|->|:=|\.\.\.|[-+*/@%&|^=<>~,:;.()\[\]{{}}']=?|[√…⋅∙·×⊙∘∗−–÷∕≤≥≠←])
     """,
     re.VERBOSE | re.DOTALL,
 )
 _PARAMETER = rf"[*]*{_NAME}[ \t]*(?:=[^,:\n]*)?"
 _LAMBDA = re.compile(rf"lambda(?:[ \t]+{_PARAMETER}(?:,[ \t]*{_PARAMETER})*)?[ \t]*:")
+GREEK = frozenset(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron rho sigma "
+    "tau upsilon phi chi psi omega".split()
+)
+_ASSIGNMENTS = frozenset({"=", "+=", "-=", "*=", "/=", "**=", "@=", ":="})
+_SPELLED = {"log₂": "log2", "log₁₀": "log10"}
 VALUES = frozenset({"True", "False", "None"})
 
 
@@ -79,13 +88,15 @@ def _classify(kind: str, text: str, start: int, source: Source) -> Token:
         return Token("transpose", "'", start, start + 1)
     if kind == "op" and len(text) == 2 and text[1] == "=" and text[0] in ",:;.()[]{}^~":
         text = text if text == ":=" else text[0]
+    if text == "←":
+        text = "="
     if kind == "name" and keyword.iskeyword(text) and text not in VALUES:
         is_name = text == "lambda" and not _LAMBDA.match(source.text, start)
         is_name = is_name or text == "lambda" and _begins_line(source.text, start)
         return Token("name" if is_name else "keyword", text, start, start + len(text))
     if kind == "name":
-        text_end = start + len(text)
-        return Token(kind, unicodedata.normalize("NFC", text).replace("µ", "μ"), start, text_end)
+        name = unicodedata.normalize("NFC", text).replace("µ", "μ")
+        return Token(kind, _SPELLED.get(name, name), start, start + len(text))
     return Token(kind, text, start, start + len(text))
 
 
@@ -141,3 +152,109 @@ def ends_operand(token: Token) -> bool:
 def begins_operand(token: Token) -> bool:
     """Whether a value may begin with this token, and is not a signed one."""
     return token.kind in ("name", "number", "partial") or token.text in ("(", "√")
+
+
+# ------------------------------------------------------------- which names are functions
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the tokens say about the names: which are called, which hold values."""
+
+    called: Callable[[str], bool]
+    used: frozenset[str]
+    defined: frozenset[str] = frozenset()
+
+    def is_call(self, name: str) -> bool:
+        """Whether `name(...)` calls a function rather than multiplies.
+
+        An unknown long name is left as a call, so that a misspelt function is found out.
+        """
+        if self.called(name):
+            return True
+        letters = re.sub(r"[\d_₀-₉]+", "", name)
+        short = len(letters) <= 2 or not name.isascii() or letters in GREEK
+        return not short and name not in self.used
+
+
+def survey(
+    tokens: list[Token], is_function: Callable[[str], bool], bound: Container[str] = ()
+) -> Survey:
+    """The `Survey` of a program: definitions win over values, values over known functions."""
+    defined, assigned, used = set[str](), set[str](), set[str]()
+    lines = _statements(tokens)
+    for line in lines:
+        end = definition_end(line, 0)
+        if end and _is_called(line[0].text, lines):
+            defined.update(token.text for token in line[:end] if token.kind == "name")
+    for line in lines:
+        _survey_statement(line, defined, assigned, used, is_function)
+
+    def called(name: str) -> bool:
+        if name in defined:
+            return True
+        if not name.isascii() and name in used:
+            return False  # σ is the sigmoid where it is only ever called
+        return is_function(name) and name not in assigned and name not in bound
+
+    return Survey(called, frozenset(used | assigned), frozenset(defined))
+
+
+def definition_end(tokens: list[Token], at: int) -> int:
+    """The place of the `=` where `f(x, y) =` begins at token `at`, else 0."""
+    if tokens[at].kind != "name" or [token.text for token in tokens[at + 1 : at + 2]] != ["("]:
+        return 0
+    place, expected = at + 2, "name"
+    while place < len(tokens) and (tokens[place].kind == "name") == (expected == "name"):
+        if expected != "name" and tokens[place].text != ",":
+            break
+        place, expected = place + 1, "," if expected == "name" else "name"
+    closed = expected == "," and [token.text for token in tokens[place : place + 1]] == [")"]
+    signs = [token.text for token in tokens[place + 1 : place + 2]]
+    return place + 1 if closed and signs in (["="], [":="]) else 0
+
+
+def _statements(tokens: list[Token]) -> list[list[Token]]:
+    lines: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.kind == "newline" or token.text == ";":
+            lines.append([])
+        else:
+            lines[-1].append(token)
+    return [line for line in lines if line]
+
+
+def _is_called(name: str, lines: list[list[Token]]) -> bool:
+    """Whether `name(` stands anywhere but at the start of a definition."""
+    return any(
+        token.text == name and following.text == "(" and not (at == 0 and definition_end(line, 0))
+        for line in lines
+        for at, (token, following) in enumerate(zip(line, line[1:], strict=False))
+    )
+
+
+def _survey_statement(
+    line: list[Token], defined: set[str], assigned: set[str], used: set[str],
+    is_function: Callable[[str], bool],
+) -> None:  # fmt: skip
+    if line[0].text == "def":
+        names = [token.text for token in line if token.kind == "name"]
+        defined.update(names)  # a parameter may be given a function
+        return
+    depth, targets, target_end = 0, list[str](), 0
+    for at, token in enumerate(line):
+        depth += (token.text in "([{") - (token.text in ")]}") if token.kind == "op" else 0
+        following = line[at + 1].text if at + 1 < len(line) else ""
+        if token.kind == "name" and following != "(" and (not at or line[at - 1].text != "."):
+            used.add(token.text)
+            if depth == 0:
+                targets.append(token.text)
+        if depth == 0 and token.kind == "op" and token.text in _ASSIGNMENTS and not target_end:
+            target_end = at + 1
+            assigned.update(targets)
+        elif depth == 0 and token.text == ":" and at == 1:
+            assigned.add(line[0].text)
+    rest = line[target_end:]
+    if target_end and len(rest) == 1 and rest[0].kind == "name":
+        if is_function(rest[0].text) or rest[0].text in defined:
+            defined.update(targets[:1])  # act = tanh

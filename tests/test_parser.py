@@ -225,6 +225,7 @@ CASES = [
     ("g(u) = u² + a; g(2)g(b)", lambda: (4 + P.a) * (P.b**2 + P.a)),
     ("g(u, w) = u/w\ng(a, w=b)", lambda: P.a / P.b),
     ("σ(z) = 2z\nσ(a)", lambda: 2 * P.a),
+    ("sin²(2a) + cos²(2a) + log₂(8) + tan⁻¹(a)", lambda: 4 + np.arctan(P.a)),
     ("σ(a)", lambda: 1 / (1 + np.exp(-P.a))),
     ("W = A; W x + W·x", lambda: 2 * P.A @ P.x),
 ]  # fmt: skip
