@@ -201,3 +201,10 @@ def test_any_text_is_a_graph_or_an_error_with_a_place(text):
 )
 def test_plain_python_stays_as_it_is(text):
     assert ast.dump(ast.parse(python(text))) == ast.dump(ast.parse(text))
+
+
+@pytest.mark.parametrize("text", ["xᵀ A x", "x' A x", "xᵀ A B y", "xᵀ@A x"])
+def test_a_product_that_begins_with_a_row_is_an_inner_product(text: str) -> None:
+    shapes = {"x": (3,), "y": (3,), "A": (3, 3), "B": (3, 3)}
+    used = {name: shape for name, shape in shapes.items() if name in text}
+    assert parse(f"f = {text}", shapes=used)["f"].shape == ()

@@ -142,9 +142,19 @@ def _paper_product(r: Reader, tree: ast.BinOp, left: Any, right: Any) -> Any:
     left, right = r.ref(left, tree.left), r.ref(right, tree.right)
     r.point(tree)
     sign = tree.op.sign  # type: ignore[attr-defined]
-    return linear.paper_product(
-        r.tape, left, right, sign, _is_transposed(tree.left), _is_transposed(tree.right)
-    )
+    is_row = _is_transposed(tree.left) or _begins_with_row(r, tree.left)
+    return linear.paper_product(r.tape, left, right, sign, is_row, _is_transposed(tree.right))
+
+
+def _begins_with_row(r: Reader, tree: ast.expr) -> bool:
+    """Whether a product such as `xᵀ A` begins with a transposed vector, and so is a row itself."""
+    if not isinstance(tree, ast.BinOp):
+        return False
+    while isinstance(tree, ast.BinOp) and isinstance(tree.op, (PaperProduct, ast.MatMult)):
+        tree = tree.left
+    if not (_is_transposed(tree) and isinstance(tree.value, ast.Name)):  # type: ignore[attr-defined]
+        return False
+    return len(r.tape.shape(r.ref(r.value(tree), tree))) == 1
 
 
 def _is_transposed(tree: ast.expr) -> bool:
