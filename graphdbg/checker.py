@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .differences import TINY, Values
+from .differences import TINY, Runner, Values
 from .errors import ValueGivenError
-from .evaluator import Trace, as_array, evaluate
+from .evaluator import Trace, as_array, bind, evaluate
 from .findings import kinks_at, nonfinite_at
 from .given_gradients import compare_given
 from .gradient_rows import Examination, Group, groups_of, noise_at
@@ -92,6 +92,7 @@ class Checker:
     ) -> None:
         self.graph, self.passes = _with_passes(graph, of, list(wrt) if wrt is not None else None)
         self.rules = [LocalRules(self.graph, backward) for backward in self.passes]
+        self.tape = Runner(self.graph, 0, range(len(self.graph)))
         self.groups: list[list[Group]] = []
         self.shaken: list[Group] = []
         self.sizes: dict[str, int] | None = None
@@ -109,7 +110,7 @@ class Checker:
         given = _given(gradients, found) if gradients is not None else {}
         arrays = {name: as_array(name, value) for name, value in found.items()}
         single = any(array.dtype == np.float32 for array in arrays.values())
-        trace = evaluate(self.graph, {k: v.astype(np.float64) for k, v in arrays.items()})
+        trace = self._trace({name: array.astype(np.float64) for name, array in arrays.items()})
         lower = evaluate(self.graph, arrays) if single else None
         self._prepare(trace.dims)
         tolerance = RTOL if rtol is None else rtol
@@ -131,6 +132,12 @@ class Checker:
             return given, ()
         drawn = sample(self.graph, seed, given=given)
         return {**drawn, **given}, missing
+
+    def _trace(self, point: Mapping[str, Array]) -> Trace:
+        """What `evaluate` gives, by steps that were prepared."""
+        bound, dims = bind(self.graph, point)
+        values = self.tape([], dims, bound)
+        return Trace(self.graph, [np.asarray(value) for value in values], dims)
 
     def _prepare(self, dims: dict[str, int]) -> None:
         if self.sizes != dims:

@@ -140,8 +140,9 @@ class Runner:
     Arrays are dropped after their last use; constants are kept while the sizes stay the same.
     """
 
-    def __init__(self, b: Builder, start: int, wanted: Sequence[int]) -> None:
+    def __init__(self, b: Builder | Graph, start: int, wanted: Sequence[int]) -> None:
         self.start, self.wanted, self.length = start, list(wanted), len(b.ops)
+        kept = set(wanted)
         needed = {at for at in wanted if at >= start}
         for at in range(len(b.ops) - 1, start - 1, -1):
             if at in needed:
@@ -149,9 +150,9 @@ class Runner:
         self.order = sorted(needed)
         kinds = {at: type(b.ops[at]) for at in self.order}
         self.inputs = [(at, b.ops[at].name) for at in self.order if kinds[at] is ops.Input]  # type: ignore[attr-defined]
-        small = _small(b, self.order, wanted)
-        dead = _last_uses(b, self.order, wanted)
-        steps = [(at, _step(b, at, at in small), dead.get(at, ())) for at in self.order]
+        small = _small(b, self.order, kept)
+        dead = _last_uses(b, self.order, kept)
+        steps = [(at, step_of(b, at, at in small), dead.get(at, ())) for at in self.order]
         self.steps = [step for step in steps if kinds[step[0]] not in ops.LEAVES]
         self.leaves = [
             (at, step)
@@ -177,7 +178,7 @@ class Runner:
         return [values[at] for at in self.wanted]
 
 
-def _last_uses(b: Builder, order: Sequence[int], wanted: Sequence[int]) -> dict[int, list[int]]:
+def _last_uses(b: Builder | Graph, order: Sequence[int], wanted: set[int]) -> dict[int, list[int]]:
     """After which node which arrays are used no more."""
     new = set(order)
     last = {arg: at for at in order for arg in b.args[at] if arg in new}
@@ -188,7 +189,7 @@ def _last_uses(b: Builder, order: Sequence[int], wanted: Sequence[int]) -> dict[
     return dead
 
 
-def _small(b: Builder, order: Sequence[int], wanted: Sequence[int]) -> set[int]:
+def _small(b: Builder | Graph, order: Sequence[int], wanted: set[int]) -> set[int]:
     """Repeated arrays that only meet whole ones in elementwise functions: NumPy repeats them."""
     found = {
         at for at in order if type(b.ops[at]) in (ops.Broadcast, ops.Const) and at not in wanted
@@ -200,8 +201,11 @@ def _small(b: Builder, order: Sequence[int], wanted: Sequence[int]) -> set[int]:
     return found
 
 
-def _step(b: Builder, at: int, small: bool) -> Step:
-    """One operation as a function of the tape's values; the common ones without detours."""
+def step_of(b: Builder | Graph, at: int, small: bool = False) -> Step:
+    """One operation as a function of the tape's values; the common ones without detours.
+
+    A `small` one leaves repeating its array to NumPy.
+    """
     op: Any = b.ops[at]
     args = b.args[at]
     rule = RULES[type(op)]

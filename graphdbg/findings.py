@@ -96,7 +96,7 @@ def nonfinite_at(graph: Graph, values: Values, results: Sequence[int]) -> list[N
 
     `results` are the nodes that must be finite: where they are, what happens inside is harmless.
     """
-    if np.isfinite(np.concatenate([np.ravel(value) for value in values])).all():
+    if np.isfinite(np.concatenate([value.ravel() for value in values])).all():
         return []
     spoiled = [not np.isfinite(value).all() for value in values]
     harmful = _spoilers(graph, spoiled, results)

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import ops, scalars
-from .differences import EPS, Dims, Values
-from .evaluator import RULES
+from .differences import EPS, Dims, Step, Values, step_of
 from .gradients import active_nodes
 from .graph import Graph, Pass
 from .node_slopes import RTOL, Line, Slope
@@ -106,6 +105,7 @@ class LocalRules:
 
     def faults(self, values: Values, dims: Dims, seed: int = 0) -> list[Fault]:
         """Every contribution that is wrong at these values, in the order of the backward pass."""
+        values = [*values]  # nodes are replaced for a moment
         with np.errstate(all="ignore"):
             found = self._seed_and_sums(values)
             for (function, slot), uses in self.elementwise.items():
@@ -199,7 +199,7 @@ class LocalRules:
 
     # -------------------------------------------------------------- a random upstream gradient
 
-    def _path(self, use: Use) -> list[int]:
+    def _path(self, use: Use) -> list[tuple[int, Step]]:
         """The backward nodes from the upstream gradient to the contribution; [] where none."""
         g, c = use.upstream, use.contribution
         if c <= g or not self.graph.phases[g] or g <= use.y:
@@ -216,13 +216,12 @@ class LocalRules:
             if any(arg in depends for arg in self.graph.args[at]):
                 depends.add(at)
                 path.append(at)
-        return path if c in depends else []
+        return [(at, step_of(self.graph, at)) for at in path] if c in depends else []
 
     def _replayed(self, use: Use, values: Values, dims: Dims, seed: int) -> tuple[Any, Any]:
         """A random upstream gradient and the contribution made of it."""
-        path = self.paths[use]
         u = self._draw(("u", use.upstream), np.shape(values[use.upstream]), seed)
-        return u, self._run(path, use.upstream, u, values, dims)
+        return u, self._run(use, u, values, dims)
 
     def _is_blurred(self, use: Use, values: Values, dims: Dims) -> bool:
         """Whether the contribution is not linear in the upstream gradient.
@@ -230,22 +229,23 @@ class LocalRules:
         So it is where one node is both the upstream and a factor of the local derivative; then
         another upstream proves nothing, and what the tape holds counts.
         """
-        path = self.paths.get(use)
-        if not path:
+        if use not in self.paths:
             return False
         u = np.asarray(values[use.upstream], float) + 1
-        once, twice = (self._run(path, use.upstream, k * u, values, dims) for k in (1, 2))
+        once, twice = (self._run(use, k * u, values, dims) for k in (1, 2))
         return not np.allclose(twice, 2 * once, rtol=1e-9, atol=0, equal_nan=True)
 
-    def _run(self, path: Sequence[int], g: int, u: Array, values: Values, dims: Dims) -> Any:
-        new = {g: u}
-        for at in path:
-            operands = [
-                new[arg] if arg in new else np.asarray(values[arg]) for arg in self.graph.args[at]
-            ]
-            op = self.graph.ops[at]
-            new[at] = RULES[type(op)](op, operands, dims)
-        return new[path[-1]]
+    def _run(self, use: Use, u: Array, values: Values, dims: Dims) -> Any:
+        """The contribution that the tape makes of another upstream gradient."""
+        path = self.paths[use]
+        kept = [(at, values[at]) for at in (use.upstream, *(at for at, _ in path))]
+        values[use.upstream] = u
+        for at, step in path:
+            values[at] = step(values, dims)
+        found = values[use.contribution]
+        for at, value in kept:
+            values[at] = value
+        return found
 
     def _draw(self, key: Any, shape: tuple[int, ...], seed: int) -> Array:
         """Random numbers away from 0, the same each time they are asked for."""
@@ -278,4 +278,5 @@ class LocalRules:
 def _flat(arrays: Sequence[Any]) -> Array:
     if len(arrays) == 1:
         return np.asarray(arrays[0], float).ravel()
-    return np.concatenate([np.ravel(array) for array in arrays]).astype(float, copy=False)
+    parts = [np.asarray(array, float).ravel() for array in arrays]
+    return np.concatenate(parts)
