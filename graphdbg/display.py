@@ -59,18 +59,30 @@ class Display(Lowering):
         a, b = (self.lower(arg) for arg in self.graph.args[p])
         if len(self.graph.ops) > MAX_NODES or a.cost() > MAX_COST or b.cost() > MAX_COST:
             return
-        top = self.arithmetic.group(a)
-        if len(top) != 1:
+        top, bottom = self.arithmetic.group(a), self.arithmetic.group(b)
+        if top.number is not None:
+            inverse = self.arithmetic.power(self.leaf(p), Fraction(-1))
+            self._relate_base(bottom, terms.scale(inverse, top.number), p)
+            c = b.terms.get(((), ()))
+            if c is not None and len(b) == 2:  # p = a / (c + e): e is a/p - c
+                e = terms.add(b, terms.constant(-c))
+                whole = terms.add(terms.scale(inverse, top.number), terms.constant(-c))
+                self._relate_base(e, whole, p)
+        else:
+            self._relate_base(top, terms.multiply(self.leaf(p), bottom), p)
+
+    def _relate_base(self, old: Poly, new: Poly, p: int) -> None:
+        """Write the atom `old`, where it occurs in a gradient, as `new`."""
+        if len(old) != 1:
             return
-        (((factors, bound), value),) = top.terms.items()
+        (((factors, bound), value),) = old.terms.items()
         if bound or value != 1 or len(factors) != 1 or factors[0][0].kind == "number":
             return
         base, indices, power = factors[0]
         if power != 1 or len(set(indices)) != len(self.graph.shapes[p]):
             return
         names = {index: f"@{at}" for at, index in enumerate(indices)}
-        whole = terms.multiply(self.leaf(p), self.arithmetic.group(b))
-        self.relations[base] = terms.reindex(whole, names)
+        self.relations[base] = terms.reindex(new, names)
 
     def show(self, node: int) -> Poly:
         """The formula of a node over `#0`, `#1`, ..., the node itself never being a word.
@@ -87,7 +99,8 @@ class Display(Lowering):
         inside = self.leaves
         self.leaves = inside - {node}
         try:
-            return self._written(node)
+            poly = self._written(node)
+            return self._with_sigmoids(poly) if self.graph.phases[node] else poly
         finally:
             self.leaves = inside
 
@@ -199,9 +212,29 @@ class Display(Lowering):
             return None
         result = poly
         for base, whole in self.relations.items():
-            if any(f[0] is base and f[2] >= 1 for key in result.terms for f in key[0]):
+            if any(f[0] is base for key in result.terms for f in key[0]):
                 result = self.arithmetic.reduce(substitute(result, base, whole))
         return None if result is poly else self._expanded(result)
+
+    def _with_sigmoids(self, poly: Poly, depth: int = 3) -> Poly:
+        """The polynomial with sigmoids for 1/(1 + e^u), inside its brackets too."""
+        for bracket in _brackets(poly) if depth else ():
+            inner = self._with_sigmoids(bracket.inner, depth - 1)
+            if inner is not bracket.inner:
+                whole = self.arithmetic.group(inner)
+                poly = self.arithmetic.reduce(replace_power(poly, bracket, Fraction(1), whole))
+        for base in {b for factors, _ in poly.terms for b, _, p in factors if p == -1}:
+            u = softplus_argument(base)
+            if u is not None:
+                poly = min((self._with_sigmoid(poly, base, u, sign) for sign in (1, -1)),
+                           key=Poly.cost)  # fmt: skip
+        return poly
+
+    def _with_sigmoid(self, poly: Poly, base: Base, u: Poly, sign: int) -> Poly:
+        """1/(1 + e^u) written as 1 - sigmoid(u), or with sign -1 as sigmoid(-u)."""
+        sigmoid = self.arithmetic.algebra.apply("sigmoid", terms.scale(u, sign), positive=True)
+        whole = terms.add(terms.constant(1), terms.scale(sigmoid, -1)) if sign > 0 else sigmoid
+        return self.arithmetic.reduce(replace_power(poly, base, Fraction(-1), whole))
 
     def _factored(self, poly: Poly) -> Poly:
         """Factors that every term has, in front of a bracket with the rest."""
@@ -275,16 +308,41 @@ def expand(poly: Poly, bracket: Base) -> Poly:
     return substitute(poly, bracket, bracket.inner)
 
 
+def softplus_argument(base: Base) -> Poly | None:
+    """The u of a bracket 1 + e^u, over the bracket's own indices, else None."""
+    if base.kind != "bracket" or len(base.inner) != 2 or base.inner.terms.get(((), ())) != 1:
+        return None
+    ((factors, bound), value) = next(each for each in base.inner.terms.items() if each[0][0])
+    if bound or value != 1 or len(factors) != 1:
+        return None
+    e, indices, power = factors[0]
+    if e.kind != "apply" or e.data[0] != "exp" or power != 1:
+        return None
+    return terms.reindex(e.inner, {f"@{at}": index for at, index in enumerate(indices)})
+
+
 def substitute(poly: Poly, base: Base, inner: Poly) -> Poly:
-    """The polynomial with `inner`, over @0, @1, ..., in place of an atom's first power."""
+    """The polynomial with `inner`, over @0, @1, ..., in place of an atom.
+
+    A single term takes the place of every power, a sum that of one first power in each term.
+    """
+    if len(inner) == 1 and not next(iter(inner.terms))[1]:
+        return terms.collect(
+            _to_power(key, value, base, inner) for key, value in poly.terms.items()
+        )
+    return replace_power(poly, base, Fraction(1), inner)
+
+
+def replace_power(poly: Poly, base: Base, unit: Fraction, inner: Poly) -> Poly:
+    """The polynomial with `inner` for one `base**unit` (1 or -1) in each term that has it."""
     result: list[Raw] = []
     for (factors, bound), value in poly.terms.items():
-        at = next((i for i, f in enumerate(factors) if f[0] is base and f[2] >= 1), None)
+        at = next((i for i, f in enumerate(factors) if f[0] is base and f[2] / unit >= 1), None)
         if at is None:
             result.append((value, factors, bound))
             continue
         _, indices, power = factors[at]
-        left = ((base, indices, power - 1),) if power > 1 else ()
+        left = ((base, indices, power - unit),) if power != unit else ()
         rest = factors[:at] + factors[at + 1 :] + left
         names = {f"@{i}": index for i, index in enumerate(indices)}
         for (more, within), c in inner.terms.items():
@@ -293,6 +351,22 @@ def substitute(poly: Poly, base: Base, inner: Poly) -> Poly:
             wider = (*bound, *((fresh[name], dim) for name, dim in within))
             result.append((value * c, (*rest, *renamed), wider))
     return terms.collect(result)
+
+
+def _to_power(key: terms.Key, value: Fraction, base: Base, inner: Poly) -> Raw:
+    """A term with the monomial `inner` in place of each power of an atom."""
+    factors, bound = key
+    (((more, _), c),) = inner.terms.items()
+    result: list[Factor] = []
+    for factor in factors:
+        other, indices, power = factor
+        if other is not base or (c != 1 and power.denominator != 1):
+            result.append(factor)
+            continue
+        names = {f"@{i}": index for i, index in enumerate(indices)}
+        result += [(b, where, p * power) for b, where, p in terms.rename(more, names)]
+        value = value * c ** int(power) if c != 1 else value
+    return value, result, bound
 
 
 def leaves_in(poly: Poly) -> set[int]:

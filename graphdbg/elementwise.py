@@ -57,6 +57,8 @@ def _minus(left: Poly, right: Poly) -> Poly:
 
 
 def _maximum(a: Arithmetic, left: Poly, right: Poly) -> Poly:
+    if left.number == 0:
+        left, right = right, left
     return terms.add(right, a.function("relu", [_minus(left, right)]))
 
 

@@ -16,6 +16,7 @@ from .reduction import RowSum
 from .terms import Algebra, TooLarge
 
 MAX_NODES = 5000  # of a graph whose nodes are looked at: past it, formulas stay as they fall
+LONGEST_CALL = 24  # characters of a call that is shown as it was written
 ROUNDING = 1e-12  # relative: what float64 may leave of a sum that is exact
 
 
@@ -36,7 +37,10 @@ def named_nodes(graph: Graph) -> dict[int, str]:
 
 
 def _call(graph: Graph, call: Call) -> str:
-    """A call whose result has no name of its own, as it was written: `softmax(o)`."""
+    """A call whose result has no name of its own, as it was written: `softmax(X @ W)`."""
+    written = call.span.text if call.span else ""
+    if call.parent == NONE and 0 < len(written) <= LONGEST_CALL and "\n" not in written:
+        return written
     return f"{call.function}({', '.join(graph.names[at] for at in call.inputs)})"
 
 

@@ -59,7 +59,8 @@ class Formula:
     """A node's formula, checked.
 
     `title` names it (`∂L/∂W1`), `assumptions` are the sentences it rests on, `stamp` says against
-    what it was checked, `definitions` lists the parts that were too long to write in place.
+    what it was checked, `definitions` lists, by name, the parts that could not be written in place.
+    `opened` is the text of a node that neither notation has words for: its operation.
     `poly` is its index notation over `free` indices of sizes `shape`; the first `rows` indices are
     the dimensions of the output.
     """
@@ -73,7 +74,8 @@ class Formula:
     names: Names
     stamp: Stamp
     assumptions: tuple[str, ...] = ()
-    parts: Mapping[int, Poly] = field(default_factory=dict)
+    definitions: Mapping[str, str] = field(default_factory=dict)
+    opened: str = ""
     blocks: tuple[tuple[Formula, ...], ...] = ()
     book: Formulary | None = None
     wrt: int | None = None
@@ -100,16 +102,6 @@ class Formula:
     def notation(self) -> str:
         """`matrix` or `index`."""
         return matrices.notation_of(self.tree)
-
-    @cached_property
-    def definitions(self) -> dict[str, str]:
-        """The parts that the formula refers to by name, as text, in tape order."""
-        found = {}
-        for at in sorted(self.parts):
-            shape = self.graph.shapes[at]
-            tree = matrices.from_poly(self.parts[at], axes(len(shape)), shape, self.names)
-            found[self.names.name_of(at)] = typeset.text(tree)
-        return found
 
     @property
     def expr(self) -> sympy.Basic:
@@ -172,6 +164,8 @@ class Formula:
         if form in ("matrix", "closed") and self.blocks:
             rows = (", ".join(block.form(form) for block in row) for row in self.blocks)
             return "[" + ", ".join(f"[{row}]" for row in rows) + "]"
+        if self.opened and form in ("matrix", "closed"):
+            return self.opened
         if form == "matrix":
             return typeset.text(self.tree)
         if form == "closed":
@@ -229,9 +223,10 @@ class Formula:
     @property
     def note(self) -> str:
         """A sentence that says that the formula is a program of named parts, or nothing."""
-        if not self.parts:
+        count = len(self.definitions)
+        if not count:
             return ""
-        return f"written with {len(self.parts)} named parts, as it would be too long in one piece"
+        return f"written with {count} named part{'s' * (count > 1)}"
 
     def __str__(self) -> str:
         lines = [f"{self.title} = {self.text()}"]

@@ -19,10 +19,12 @@ from .graph import NONE, Builder, Contribution, Graph, Pass
 from .jacobians import hessian_graph, jacobian_graph
 from .leaves import Names
 from .lowering import axes
+from .operations import write
 from .rebuild import rebuild
 from .sampling import sample
 from .stamps import POINTS, SEED, Derivative, stamp
 from .terms import Poly
+from .trees import Tree
 
 __all__ = [
     "FORMS", "Formula", "Formulary", "Link", "formula", "hessian", "jacobian", "local", "upstream",
@@ -48,6 +50,7 @@ class Formulary:
             lambda at: graph.shapes[at],
             lambda at: graph.ops[at],
             lambda at: graph.args[at],
+            self._tree,
         )
 
     def formula(self, name: str) -> Formula:
@@ -82,28 +85,66 @@ class Formulary:
         b = Builder.of(graph)
         rebuilt = rebuild(b, poly, axes(len(shape)), shape)
         stamped = b.build([*graph.output_ids, rebuilt])
+        is_itself = poly.key() == display.leaf(node).key() and bool(graph.args[node])
+        opened = self.operation(node) if is_itself else ""
         return Formula(
             graph, node, title, poly, shape, rows, self.names,
             stamp(stamped, node, rebuilt, derivative, self.points),
-            tuple(sorted(display.reasons.get(node, ()))), self._parts(poly), book=self, wrt=wrt,
+            tuple(sorted(display.reasons.get(node, ()))), self._definitions(poly, node),
+            opened, book=self, wrt=wrt,
         )  # fmt: skip
 
-    def _parts(self, poly: Poly) -> dict[int, Poly]:
-        """The definitions that the formula refers to, and those that they refer to."""
-        found: dict[int, Poly] = {}
-        stack = [poly]
-        while stack:
-            for node in leaves_in(stack.pop()):
-                if node in self.display.definitions and node not in found:
-                    found[node] = self.display.definitions[node]
-                    stack.append(found[node])
-        return found
+    def _tree(self, at: int) -> Tree | None:
+        """The formula of an unnamed node of at most two axes; None for a word."""
+        shape = self.graph.shapes[at]
+        if at in self.display.words or len(shape) > 2:
+            return None
+        poly = self.display.lower(at)
+        if poly.key() == self.display.leaf(at).key():
+            return None
+        return matrices.from_poly(poly, axes(len(shape)), shape, self.names)
 
     def text(self, at: int) -> str:
         """The formula of a node as text, unstamped: a part of a formula that is stamped whole."""
-        shape = self.graph.shapes[at]
         poly = self.display.show(at)
+        if poly.key() == self.display.leaf(at).key() and self.graph.args[at]:
+            return self.operation(at)
+        return self._written(at, poly)
+
+    def _written(self, at: int, poly: Poly) -> str:
+        shape = self.graph.shapes[at]
         return typeset.text(matrices.from_poly(poly, axes(len(shape)), shape, self.names))
+
+    def operation(self, at: int) -> str:
+        """A node that has no notation, as its operation on its operands' formulas."""
+        graph = self.graph
+        args = graph.args[at]
+        texts = [_grouped(self._written(arg, self.display.lower(arg))) for arg in args]
+        return write(graph.ops[at], texts, [graph.shapes[arg] for arg in args])
+
+    def _definitions(self, poly: Poly, node: int) -> dict[str, str]:
+        """What a formula's unfamiliar names stand for, and theirs in turn, in tape order."""
+        found: dict[int, str] = {}
+        stack = [poly]
+        if node in leaves_in(poly):
+            stack.extend(self.display.lower(arg) for arg in self.graph.args[node])
+        while stack:
+            for at in leaves_in(stack.pop()) - found.keys() - {node}:
+                if at in self.display.definitions:
+                    stack.append(self.display.definitions[at])
+                    found[at] = self._written(at, stack[-1])
+                elif at not in self.display.words:
+                    stack.extend(self.display.lower(arg) for arg in self.graph.args[at])
+                    if not self._is_notation(at):
+                        found[at] = self.operation(at)
+        return {self.names.name_of(at): found[at] for at in sorted(found)}
+
+    def _is_notation(self, at: int) -> bool:
+        """Whether the typesetter writes the node as its operation: X^-1, det X, max(x)."""
+        op = self.graph.ops[at]
+        operand = self.graph.args[at][:1]
+        flat = all(len(self.graph.shapes[arg]) <= 2 for arg in operand)
+        return flat and isinstance(op, ops.Inverse | ops.Det | ops.LogDet | ops.Reduce)
 
     def links(self, backward: Pass, y: int) -> tuple[Link, ...]:
         """The contributions to the gradient by forward node `y`, in the order they were added."""
@@ -250,15 +291,16 @@ def hessian(
         first, node=node, title=f"∂²{target}/∂({', '.join(names)})²", stamp=worst,
         poly=book.display.leaf(node), shape=built.shapes[node], blocks=blocks,
         assumptions=tuple(dict.fromkeys(a for row in blocks for f in row for a in f.assumptions)),
-        parts={at: poly for row in blocks for f in row for at, poly in f.parts.items()},
+        definitions={name: text for row in blocks for f in row
+                     for name, text in f.definitions.items()},
     )  # fmt: skip
 
 
 def _grouped(text: str) -> str:
     """A factor of a product: a sum gets parentheses."""
     depth = 0
-    for at, char in enumerate(text):
+    for char in text:
         depth += (char in "([") - (char in ")]")
-        if depth == 0 and at > 0 and char in "+−":
+        if depth == 0 and char in "+−":
             return f"({text})"
     return text

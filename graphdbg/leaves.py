@@ -13,12 +13,16 @@ from .trees import SCALAR, Extent, Inverse, Reduction, Symbol, Tree
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Look-ups by node id: what to call a node, its shape, operation and operands."""
+    """Look-ups by node id: what to call a node, its shape, operation and operands.
+
+    `tree_of` is the formula of a node that has no name of its own, or None where it is a word.
+    """
 
     name_of: Callable[[int], str]
     shape_of: Callable[[int], Shape]
     op_of: Callable[[int], ops.Op]
     args_of: Callable[[int], tuple[int, ...]]
+    tree_of: Callable[[int], Tree | None] = lambda at: None
 
     @staticmethod
     def of(graph: Graph) -> Names:
@@ -45,7 +49,7 @@ def leaf_tree(node: int, names: Names) -> Tree:
         operand = names.args_of(node)[0]
         axes = names.shape_of(operand)
         if len(axes) <= 2:
-            argument = leaf_tree(operand, names)
+            argument = names.tree_of(operand) or leaf_tree(operand, names)
             match op:
                 case ops.Inverse():
                     return Inverse(own, argument)

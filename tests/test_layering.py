@@ -20,7 +20,7 @@ TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in zip(NAMES, F
 # A module may import what stands above it. `lazy` is the one place of late imports.
 ORDER = """
     lazy source errors sizes ops scalars shapes naming graph algebra gradients evaluator
-    views records serialization
+    views records serialization operations
     tokens notation library language parser networks
     batching sampling assignments loading
     terms reduction elementwise normal lowering rebuild entrywise jacobians facts proofs

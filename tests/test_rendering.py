@@ -14,7 +14,7 @@ from graphdbg import ops
 from graphdbg.evaluator import Trace
 from graphdbg.explanations import Explanations
 from graphdbg.rendering import numbers, report, schema, text
-from graphdbg.rendering.operations import operation, write
+from graphdbg.operations import operation, write
 from graphdbg.sampling import sample
 from graphdbg.sizes import named
 

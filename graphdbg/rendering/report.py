@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from .. import ops
 from ..evaluator import Trace
 from ..graph import NONE, Call, Contribution, Graph, Pass
+from ..operations import operation
 from ..sizes import Shape
-from .operations import operation
 
 Array = NDArray[Any]
 T = TypeVar("T")

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import ops
-from ..graph import Graph
-from ..sizes import Shape, to_text
+from . import ops
+from .graph import Graph
+from .sizes import Shape, to_text
 
 INFIX = {
     "add": "{} + {}", "sub": "{} - {}", "mul": "{}·{}", "div": "{} / {}", "neg": "-{}",
