@@ -71,11 +71,18 @@ def check(
 
 def checker_of(graph: Graph, of: str | None = None, wrt: list[str] | None = None) -> Checker:
     """The `Checker` of a graph, which the graph keeps, so that a second check is fast."""
-    kept: dict[Any, Checker] = vars(graph).setdefault("_checkers", {})
+    kept: dict[Any, Checker] = vars(graph).setdefault("_checkers", Kept())
     key = (of, tuple(wrt) if wrt is not None else None)
     if key not in kept:
         kept[key] = Checker(graph, of, wrt)
     return kept[key]
+
+
+class Kept(dict[Any, Any]):
+    """What a graph keeps for speed: it is left behind when the graph is copied or pickled."""
+
+    def __reduce__(self) -> tuple[type[Kept], tuple[()]]:
+        return Kept, ()
 
 
 class Checker:
@@ -232,7 +239,11 @@ def _with_passes(
 ) -> tuple[Graph, tuple[Pass, ...]]:
     """The graph with the backward passes that are to be checked, taken now where it has none."""
     target = graph.id(of) if of is not None else None
-    passes = tuple(each for each in graph.passes if target is None or each.of == target)
+    passes = tuple(
+        each
+        for each in graph.passes
+        if graph.shapes[each.of] == () and (target is None or each.of == target)
+    )
     if passes and wrt is None:
         return graph, passes
     if passes:

@@ -42,10 +42,19 @@ def _pass_of(graph: Graph, passes: Iterable[Pass], name: str) -> Pass:
             return backward
     known = [graph.names[node] for backward in passes for node in backward.upstream]
     raise ValueGivenError(
-        f"a gradient was given for '{name}', on which no checked output depends"
-        f"{suggestion(name, known)}",
+        f"a gradient was given for '{name}', which is not on the way from "
+        f"{', '.join(_names(graph, passes))}: add it to wrt{suggestion(name, known)}",
         node=name,
     )
+
+
+def _names(graph: Graph, passes: Iterable[Pass]) -> list[str]:
+    """The inputs that are checked, and what they are checked against."""
+    made = []
+    for backward in passes:
+        inputs = " and ".join(graph.names[at] for at in backward.wrt)
+        made.append(f"{inputs} to {graph.names[backward.of]}")
+    return made
 
 
 def _reached(backward: Pass, at: int) -> int:

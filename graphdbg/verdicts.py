@@ -14,6 +14,13 @@ Entry = tuple[int, ...]
 
 GOOD, CONVENTION, NOISY, JUMP = "good", "kink", "unresolved", "jump"
 WRONG, NOT_FINITE = "wrong", "not finite"
+# Relative errors of a gradient check in double precision, by the CS231n notes (neural networks 3).
+QUALITY = (
+    (1e-7, "good"),
+    (1e-4, "fine only with kinks"),
+    (1e-2, "uncomfortable"),
+    (math.inf, "probably wrong"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,11 @@ class Row:
     def ratio(self) -> float:
         """analytic / numeric; nan where both are 0."""
         return _ratio(self.analytic, self.numeric)
+
+    @property
+    def quality(self) -> str:
+        """What the relative error means by the rule of thumb of the CS231n notes."""
+        return next(words for bound, words in QUALITY if not self.error > bound)
 
     @property
     def ok(self) -> bool:
@@ -202,7 +214,7 @@ class Report:
             for made, part in zip(data[key], getattr(self, key), strict=True):
                 made["ratio"] = part.ratio
         for made, row in zip(data["rows"], self.rows, strict=True):
-            made["ok"] = row.ok
+            made["ok"], made["quality"] = row.ok, row.quality
         data["blame"] = data["faults"][0] if self.faults else None
         data["departure"] = asdict(self.departure) if self.departure else None
         return _plain(data)
@@ -222,6 +234,9 @@ class Report:
             if len(parts) > SHOWN:
                 lines.append(f"  {title}: {len(parts) - SHOWN} more")
         lines += [f"  d_{row.wrt}: {row.note}" for row in self.rows if row.note]
+        for row in self.rows:
+            if row.verdict == WRONG:
+                lines.append(f"  d_{row.wrt}: a relative error of {row.error:.0e} is {row.quality}")
         if self.sampled:
             lines.append(f"  random values were taken for {', '.join(self.sampled)}")
         return "\n".join(lines)

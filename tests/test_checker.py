@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -658,3 +659,44 @@ def test_a_checker_is_kept_by_its_graph() -> None:
     assert check(g, seed=3).ok
     assert vars(g)["_checkers"][None, None] is first
     assert isinstance(first, Checker)
+
+
+def test_a_graph_is_pickled_without_its_checkers() -> None:
+    g = gd.grad(gd.parse("f = sin(x)"))
+    check(g)
+    again = pickle.loads(pickle.dumps(g))
+    assert vars(again)["_checkers"] == {}
+    assert check(again).ok
+
+
+def test_quality_follows_the_published_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
+    g = gd.parse("f = sin(x)*3")
+    sine = next(at for at, op in enumerate(g.ops) if getattr(op, "function", "") == "sin")
+
+    def off_by(share: float) -> Callable[[Builder, int], int]:
+        return lambda b, node: algebra.apply(b, "mul", node, b.const(1 + share, b.shapes[node]))
+
+    found = []
+    for share in (1e-9, 1e-5, 1e-3, 1e-1):
+        with monkeypatch.context() as patch:
+            patch.setitem(gradients.RULES, ops.Map, faulty(off_by(share), sine))
+            report = check(gd.grad(g), {"x": 0.5})
+        found.append((report.rows[0].quality, report.ok))
+    assert found == [
+        ("good", True),
+        ("fine only with kinks", False),
+        ("uncomfortable", False),
+        ("probably wrong", False),
+    ]
+
+
+def test_an_output_that_depends_on_nothing() -> None:
+    report = check(gd.parse("x: Real[3]\ny: Real\nf = y*2"), of="f", wrt=["x"])
+    assert report.ok
+    assert report.rows[0].analytic == 0
+
+
+def test_a_given_gradient_out_of_reach() -> None:
+    g = gd.parse("h = sin(x)\nf = h*y")
+    with pytest.raises(ValueGivenError, match=r"'h', which is not on the way from y to f: add it"):
+        check(g, wrt=["y"], gradients={"h": 1.0})
