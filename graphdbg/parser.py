@@ -22,6 +22,7 @@ from .language.reading import Reader
 from .language.syntax import LARGE
 from .language.tape import Tape
 from .language.values import Native, Ref
+from .ops import Const
 from .sizes import Dim, Shape
 from .source import Source, Span
 
@@ -129,7 +130,7 @@ def _continued(
     before = (builder.span, builder.frame)
     if names is None:
         names = {name: at for at, name in builder.names.items()} | builder.aliases
-    known: dict[str, Any] = {name: Ref(at) for name, at in names.items()}
+    known: dict[str, Any] = {name: _static(builder, at) for name, at in names.items()}
     known.update((name, _native(name, apply)) for name, apply in (functions or {}).items())
     reader = Reader(builder, {}, known)
     try:
@@ -137,6 +138,14 @@ def _continued(
     finally:
         builder.span, builder.frame = before
     return reader
+
+
+def _static(builder: Builder, at: int) -> Any:
+    """A node; one that is a whole number or a dimension as that number, the n of `zeros(n)`."""
+    op = builder.ops[at]
+    if type(op) is Const and op.shape == () and isinstance(op.value, (int, sizes.Size)):
+        return op.value
+    return Ref(at)
 
 
 def _native(name: str, apply: Callable[..., int]) -> Native:

@@ -282,3 +282,11 @@ def test_functions_from_outside():
     x = b.input("x")
     at = expression(b, "grad(x)^2 + 1", functions={"grad": lambda node: b.map("cos", node)})
     assert b.args[b.args[at][0]][0] == b.map("cos", x)
+
+
+def test_the_numbers_of_a_graph_are_numbers_in_expressions():
+    graph = parse("X: Real[n, d]\nk = 2\nf = sum(X)/n + k")
+    b = Builder.of(graph)
+    found = expression(b, "X[:n - 1, :k] @ ones(k) + zeros(n - 1) + arange(n)[1:]", graph.ids)
+    assert to_text(b.shapes[found]) == "(n - 1,)"
+    assert expression(b, "n", graph.ids) == graph.id("n")
