@@ -24,8 +24,7 @@ ONLY_AGREE = {
     "mc_51_det_AXB", "mc_54_logdet_gram", "sherman_morrison",  # identities of inverses
     "tsne_like_gaussian",  # rests on the symmetry of |y_i - y_j|^2
     # at a tie, where both operands of a maximum share the gradient, these claims are false
-    "maxpool_like", "maxpool_2", "svm_hinge", "svm_squared_hinge", "triplet", "contrastive",
-    "beta_policy_ratio",
+    "maxpool_like", "maxpool_2", "svm_hinge", "triplet", "beta_policy_ratio",
 }  # fmt: skip
 FOR_THESE_SIZES = {
     "rosenbrock_hess", "rosenbrock_gradient", "conv1d_valid_x", "conv1d_dw", "conv1d_channels_dw",
