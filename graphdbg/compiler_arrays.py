@@ -18,13 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import evaluator
-from .compiler_blocks import faster_product
-from .compiler_programs import Ints, Program
+from .compiler_blocks import aligned, faster_product
+from .compiler_programs import MASKS, Ints, Program
 from .scalars import TABLE
 
 Array = NDArray[Any]
 
-ALIGNMENT = 64  # bytes: a cache line and the widest vector register
 DOT_SUM = 4096  # up to so many numbers are summed by a product with ones, which is less exact
 RECYCLED = 32768  # bytes from which on an output is worth keeping: allocating less is cheap
 
@@ -32,9 +31,8 @@ UFUNCS: dict[str, Any] = {
     name: row.numeric for name, row in TABLE.items() if isinstance(row.numeric, np.ufunc)
 } | {
     "pow": np.power, "gt": np.greater, "ge": np.greater_equal, "lt": np.less,
-    "le": np.less_equal, "eq": np.equal, "ne": np.not_equal,
+    "le": np.less_equal, "eq": np.equal, "ne": np.not_equal, "guard": np.greater,
 }  # fmt: skip
-COMPARISONS = frozenset(("gt", "ge", "lt", "le", "eq", "ne"))
 # Functions of several steps, each a ufunc, its operands and its place: o is the result's place
 # (o may be a), t a scratch array like it.
 STEPS: dict[str, tuple[str, ...]] = {
@@ -150,13 +148,6 @@ class Memory:
             self.free.append(self.blocks[key])
 
 
-def aligned(size: int) -> Array:
-    """Memory of `size` bytes that begins at a cache line."""
-    raw = np.empty(size + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size]
-
-
 class Outputs:
     """New arrays for one output: one that was handed out before and nobody holds any more, if any.
 
@@ -200,6 +191,7 @@ class Writer:
         self.static: dict[int, Array] = {}
         self.block: dict[int, int] = {}
         self.constants: set[int] = set()
+        self.masks: dict[int, str] = {}
         self.lines: list[str] = []
         self.namespace: dict[str, Any] = {
             ufunc.__name__: ufunc for ufunc in (*UFUNCS.values(), np.reciprocal)
@@ -340,7 +332,7 @@ class Writer:
             return
         ufunc = UFUNCS.get(function)
         place = None
-        if function in STEPS or (ufunc is not None and function not in COMPARISONS):
+        if function in STEPS or (ufunc is not None and function not in MASKS):
             place = self._reuse(at, args)
         place = place or self._place(at)
         if ufunc is not None:
@@ -371,14 +363,25 @@ class Writer:
 
     def _where(self, at: int, texts: Mapping[str, str], args: Ints) -> None:
         """Everywhere the second choice, then the first one where the condition holds."""
-        mask = self._scratch(at, self.program.shapes[args[0]], bool)
-        zero = self._number(0.0, self.program.dtypes[args[0]])
+        mask = self._mask(at, args[0])
         place = self._place(at)
         self.lines += [
-            f"not_equal({texts['a']}, {zero}, out={mask})",
             f"copyto({place}, {texts['c']})",
             f"copyto({place}, {texts['b']}, where={mask})",
         ]
+
+    def _mask(self, at: int, condition: int) -> str:
+        """Where a condition holds, as bools: made once for all choices that depend on it."""
+        if condition not in self.masks:
+            p = self.program
+            users = [k for k in self.order if p.is_map(k, "where") and p.args[k][0] == condition]
+            array, _ = self.memory.take(p.shapes[condition], np.dtype(bool), users[-1])
+            self.masks[condition] = self._keep(array, "t")
+            zero = self._number(0.0, p.dtypes[condition])
+            self.lines.append(
+                f"not_equal({self.names[condition]}, {zero}, out={self.masks[condition]})"
+            )
+        return self.masks[condition]
 
     def _sum(self, at: int, axes: Ints, args: Ints) -> None:
         (arg,) = args

@@ -1,14 +1,15 @@
 """Matrix products in blocks of rows, where that is faster than one call on the machine at hand.
 
 BLAS libraries have kernels for small matrices that do without rearranging ("packing") their
-operands first. For a product with few columns and a short inner axis, such as a weight's gradient
-`X.T @ dH` of a small batch, a stack of small products can be a fifth faster than the one large
-product, or slower: it depends on the library, the processor and the number of threads. So the
-first calls try both, and the rest of the calls take the faster way.
+operands first. For a lopsided product, such as a weight's gradient `X.T @ dH` of a small batch, a
+stack of small products can be a fifth faster than the one large product, or slower: it depends on
+the library and the processor. So the first calls try both, and the others take the faster way. The
+results of the two ways may differ in their last digit.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
@@ -23,6 +24,8 @@ SMALL = 1_000_000  # multiplications up to which OpenBLAS calls a product small
 LARGE = 100_000_000  # from here on, packing costs nothing compared to the product
 TRIALS = 8  # calls of each way; the fastest counts, as noise only ever adds
 GAIN = 0.97  # the blocks must be this much faster to be taken
+ALIGNMENT = 64  # bytes: a cache line and the widest vector register
+THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 LOPSIDED = 4  # how much longer one axis must be for blocks to have a chance
 
 
@@ -46,6 +49,12 @@ class Product:
             self.chosen = self.ways[min(self.times[1]) < GAIN * min(self.times[0])]
 
 
+def one_thread() -> bool:
+    """Whether BLAS was told to use one thread: with more, the one large product wins by sharing."""
+    told = [os.environ[name] for name in THREADS if name in os.environ]
+    return "1" in told or os.cpu_count() == 1
+
+
 def faster_product(rows: int, inner: int, columns: int, dtype: np.dtype[Any]) -> Way:
     """What multiplies matrices of these sizes: `matmul` itself where blocks have no chance.
 
@@ -53,16 +62,23 @@ def faster_product(rows: int, inner: int, columns: int, dtype: np.dtype[Any]) ->
     made in blocks of columns and copied: then both operands are read along that axis.
     """
     size = rows * inner * columns
-    if not SMALL < size < LARGE:
+    if not SMALL < size < LARGE or not one_thread():
         return np.matmul
     if rows >= LOPSIDED * inner:
         counts = [n for n in range(2, rows // 16) if rows % n == 0 and size // n <= SMALL]
         return Product(partial(by_blocks, counts[0])) if counts else np.matmul
     if inner >= LOPSIDED * max(rows, columns):
         counts = [n for n in range(2, rows // 4) if rows % n == 0 and size // n <= SMALL]
-        scratch = np.empty((columns, rows), dtype)
+        scratch = aligned(size // inner * dtype.itemsize).view(dtype).reshape(columns, rows)
         return Product(partial(by_columns, counts[0], scratch)) if counts else np.matmul
     return np.matmul
+
+
+def aligned(size: int) -> Array:
+    """Memory of `size` bytes that begins at a cache line."""
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size]
 
 
 def by_blocks(count: int, a: Array, b: Array, out: Array) -> None:

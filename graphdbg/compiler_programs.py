@@ -27,6 +27,7 @@ import numpy as np
 from .scalars import TABLE
 
 Ints = tuple[int, ...]
+MASKS = frozenset(("gt", "ge", "lt", "le", "eq", "ne", "guard"))  # whose values are 0 and 1
 COMMUTATIVE = frozenset(("add", "mul", "eq", "ne", "maximum", "minimum"))
 
 
@@ -99,6 +100,10 @@ class Program:
     def is_map(self, at: int, function: str) -> bool:
         """Whether an instruction is this elementwise function."""
         return self.kinds[at] == "map" and self.details[at] == function
+
+    def is_mask(self, at: int) -> bool:
+        """Whether an instruction's values are 0 and 1 by its kind."""
+        return self.kinds[at] == "map" and self.details[at] in MASKS
 
     # -------------------------------------------------------------- elementwise
 
@@ -241,6 +246,18 @@ def _neg(p: Program, args: Ints, numbers: Numbers) -> int | None:
     return None
 
 
+def _ne(p: Program, args: Ints, numbers: Numbers) -> int | None:
+    """mask != 0 is the mask."""
+    return args[0] if numbers[1] == 0 and p.is_mask(args[0]) else None
+
+
+def _eq(p: Program, args: Ints, numbers: Numbers) -> int | None:
+    """mask == 0 is 1 - mask."""
+    if numbers[1] != 0 or not p.is_mask(args[0]):
+        return None
+    return p.map("sub", p.number(1.0, len(p.shapes[args[0]])), args[0])
+
+
 def _pow(p: Program, args: Ints, numbers: Numbers) -> int | None:
     """Small whole powers as products: a power is as slow as ten of them."""
     a, exponent = args[0], numbers[1]
@@ -255,5 +272,6 @@ def _pow(p: Program, args: Ints, numbers: Numbers) -> int | None:
 
 
 _SIMPLER: dict[str, Callable[[Program, Ints, Numbers], int | None]] = {
-    "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "pow": _pow,
+    "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "pow": _pow, "ne": _ne,
+    "eq": _eq,
 }  # fmt: skip

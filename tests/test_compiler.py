@@ -408,7 +408,10 @@ def test_outputs_that_are_inputs_or_one_another_are_copies() -> None:
 
 
 @pytest.mark.parametrize("sizes", [(800, 64, 128), (64, 800, 128), (80, 640, 16), (64, 64, 64)])
-def test_products_in_blocks_are_products(sizes: tuple[int, int, int]) -> None:
+def test_products_in_blocks_are_products(
+    sizes: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     rows, inner, columns = sizes
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(inner, rows)).T, rng.normal(size=(inner, columns))
