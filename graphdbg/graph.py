@@ -376,11 +376,14 @@ class Builder:
         if type(op) is ops.Const:
             return self.const(op.value, target)
         offset = len(target) - len(shape)
-        kept = [at for at, dim in enumerate(shape) if dim == target[at + offset]]
-        if offset < 0 or any(shape[at] != 1 for at in range(len(shape)) if at not in kept):
+        fits = offset >= 0 and all(
+            dim in (1, target[at + offset]) for at, dim in enumerate(shape)
+        )
+        if not fits:
             raise ShapeError(
                 f"cannot broadcast shape {to_text(shape)} to {to_text(target)}", span=self.span
             )
+        kept = [at for at, dim in enumerate(shape) if dim == target[at + offset]]
         if len(kept) < len(shape):
             arg = self.emit(ops.Reshape(tuple(shape[at] for at in kept)), arg)
         return self.spread(arg, target, tuple(at + offset for at in kept))
