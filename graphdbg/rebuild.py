@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import e, pi
 
-from . import algebra, ops
+from . import algebra, ops, terms
 from .graph import LETTERS, Builder
 from .sizes import Dim, named
 from .terms import Base, Bound, Factor, Index, Poly
@@ -71,8 +71,10 @@ def _factor(
 ) -> tuple[str, int]:
     """A factor as an einsum operand: its axes' letters and its node."""
     base, indices, power = factor
-    node = _base(b, base, indices, sizes)
-    node, kept = _fix(b, node, indices)
+    if base.kind in ("apply", "bracket"):
+        node, kept = _inner(b, base, indices, sizes)
+    else:
+        node, kept = _fix(b, _base(b, base, indices, sizes), indices)
     return "".join(letters[index] for index in kept), _power(b, node, power)
 
 
@@ -110,10 +112,19 @@ def _base(b: Builder, base: Base, indices: tuple[Index, ...], sizes: Dims) -> in
     dims = [sizes[index] if isinstance(index, str) else 1 + index for index in indices]
     if base.kind == "delta":
         return b.emit(ops.Eye(max(dims, key=_is_named)))  # the other may be a position, as in [2]
-    if base.kind == "select":
-        return _one_hot(b, base.data, dims)
-    inner = rebuild(b, base.inner, [f"@{at}" for at in range(len(indices))], dims)
-    return inner if base.kind == "bracket" else _function(b, base.data[0], inner)
+    return _one_hot(b, base.data, dims)
+
+
+def _inner(
+    b: Builder, base: Base, indices: tuple[Index, ...], sizes: Dims
+) -> tuple[int, list[str]]:
+    """A function or bracket over the indices that are no positions; those are read off inside,
+    where each operand knows its own size."""
+    kept = {f"@{at}": index for at, index in enumerate(indices) if isinstance(index, str)}
+    places = {f"@{at}": index for at, index in enumerate(indices) if isinstance(index, int)}
+    inner = terms.reindex(base.inner, places) if places else base.inner
+    node = rebuild(b, inner, list(kept), [sizes[index] for index in kept.values()])
+    return (node if base.kind == "bracket" else _function(b, base.data[0], node)), [*kept.values()]
 
 
 def _is_named(dim: Dim) -> tuple[bool, int]:
