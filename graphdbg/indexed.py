@@ -30,13 +30,14 @@ def index_notation(
     poly: Poly, free: tuple[str, ...], dims: Mapping[str, Dim], names: Names
 ) -> Entries:
     """The polynomial entry by entry, with indices i, j, k, ... unless arrays are called so."""
-    writer = _Indexer(names, _names_used(poly, names))
-    letters = [writer.letter(i if i.isidentifier() and len(i) == 1 else None) for i in free]
+    writer = _Indexer(names, Letters(names_used(poly, names)))
+    letters = [writer.letters.fresh(i if i.isidentifier() and len(i) == 1 else None) for i in free]
     body = writer.poly(poly, dict(zip(free, letters)))
     return Entries(SCALAR, tuple((new, dims[i]) for i, new in zip(free, letters)), body)
 
 
-def _names_used(poly: Poly, names: Names) -> set[str]:
+def names_used(poly: Poly, names: Names) -> set[str]:
+    """The names of arrays and dimensions in a polynomial."""
     used: set[str] = set()
     todo: list[Poly] = [poly]
     seen: set[int] = set()
@@ -53,29 +54,40 @@ def _names_used(poly: Poly, names: Names) -> set[str]:
     return used
 
 
-class _Indexer:
-    """Writes polynomials entry by entry; each bound index gets a letter that is not in use."""
+class Letters:
+    """Letters for indices, never one that is in use."""
 
-    def __init__(self, names: Names, used: set[str]) -> None:
-        self.names = names
+    def __init__(self, used: set[str]) -> None:
         self.used = used
 
-    def letter(self, wanted: str | None = None) -> str:
-        """A fresh letter, `wanted` if that is one."""
+    def fresh(self, wanted: str | None = None) -> str:
+        """A letter that is not in use, `wanted` if that is one."""
         candidates: Iterable[str] = (*((wanted,) if wanted else ()), *LETTERS)
         more = (f"i{at}" for at in count(1))
         found = next(each for each in chain(candidates, more) if each not in self.used)
         self.used.add(found)
         return found
 
+    def release(self, letters: Iterable[str]) -> None:
+        """Make letters free again."""
+        self.used -= set(letters)
+
+
+class _Indexer:
+    """Writes polynomials entry by entry; each bound index gets a letter that is not in use."""
+
+    def __init__(self, names: Names, letters: Letters) -> None:
+        self.names = names
+        self.letters = letters
+
     def poly(self, poly: Poly, known: Mapping[Index, Index]) -> Tree:
         terms = []
         for (factors, bound), value in poly.terms.items():
-            letters = [self.letter() for _ in bound]
+            letters = [self.letters.fresh() for _ in bound]
             inner = dict(known) | {name: new for (name, _), new in zip(bound, letters)}
             sized = [(new, dim) for new, (_, dim) in zip(letters, bound)]
             terms.append(self.term(value, factors, inner, sized))
-            self.used -= set(letters)
+            self.letters.release(letters)
         return sum_of(terms, SCALAR)
 
     def term(

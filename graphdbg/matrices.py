@@ -14,34 +14,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from itertools import product as combinations
 
 from .contraction import Network, NoMatrix
-from .indexed import index_notation
+from .indexed import Letters, index_notation, names_used
+from .kronecker import jacobian
 from .leaves import Names, extent, leaf_tree
-from .products import number, scale, turned
+from .products import number, scale, split, turned
 from .sizes import Dim
 from .sums import spread, sum_of
-from .terms import Base, Bound, Factor, Poly, TooLarge, reindex
+from .terms import Base, Bound, Factor, Poly, TooLarge, collect, reindex, rename
 from .trees import (
     SCALAR,
     Apply,
     Axis,
     Constant,
-    Diag,
     Diagonal,
     Entries,
     Entry,
-    Extent,
     Grid,
     Identity,
-    Kron,
+    IndexSum,
     OneHot,
     Size,
+    Slices,
     Transpose,
     Tree,
     Unit,
-    Vec,
     is_scalar,
 )
 
@@ -80,7 +78,8 @@ def from_poly(
     writer = Writer(names)
     try:
         if len(free) > 2:
-            return writer.jacobian(poly, tuple(free[:rows]), tuple(free[rows:]), sized)
+            out, into = tuple(free[:rows]), tuple(free[rows:])
+            return jacobian(poly, out, into, sized, writer.network)
         if len(free) == 1 and rows == 0:
             return writer.oriented(poly, None, free[0], sized)
         padded: tuple[str | None, ...] = (*free, None, None)
@@ -88,7 +87,28 @@ def from_poly(
             return writer.grid(poly, padded[0], padded[1], sized)
         return writer.oriented(poly, padded[0], padded[1], sized)
     except NoMatrix:
-        return index_notation(poly, tuple(free), sized, names)
+        entries = index_notation(poly, tuple(free), sized, names)
+        try:
+            return _slices(poly, tuple(free), sized, names, entries)
+        except NoMatrix:
+            return entries
+
+
+def indices_of(tree: Tree) -> tuple[str, ...]:
+    """The indices that the text of a tree leaves open: it stands for the entry (or slice) there."""
+    return tuple(name for name, _ in tree.free) if isinstance(tree, Entries | Slices) else ()
+
+
+def _slices(
+    poly: Poly, free: tuple[str, ...], dims: Mapping[str, Dim], names: Names, entries: Entries
+) -> Tree:
+    """Matrix notation slice by slice: the leading axes of arrays with more than two are fixed."""
+    writer = Writer(names, Letters({*names_used(poly, names), *free}))
+    fixed = {index: writer.fix() for index in free[:-2]}
+    sized = {fixed.get(index, index): dim for index, dim in dims.items()}
+    padded: tuple[str | None, ...] = (*free[-2:], None, None)
+    body = writer.oriented(reindex(poly, fixed), padded[0], padded[1], sized)
+    return Slices(body.shape, tuple((new, sized[new]) for new in fixed.values()), body, entries)
 
 
 def notation_of(tree: Tree) -> str:
@@ -129,8 +149,10 @@ def _inner_bases(poly: Poly) -> list[Base]:
 class Writer:
     """Turns polynomials over one graph's nodes into trees; inner ones are kept for reuse."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, letters: Letters | None = None) -> None:
         self.names = names
+        self.letters = letters
+        self.fixed: set[str] = set()
         self._inner: dict[tuple[Base, tuple[Dim, ...]], Tree] = {}
         self._leaves: dict[int, Tree] = {}
 
@@ -142,13 +164,59 @@ class Writer:
         free = [index for index in (row, column) if index is not None]
         terms = []
         for (factors, bound), value in poly.terms.items():
-            network = self.network(value, factors, bound, free, dims)
+            try:
+                network = self.network(value, factors, bound, free, dims)
+            except NoMatrix:
+                terms.append(self._sum_of_slices(value, factors, bound, row, column, dims))
+                continue
             body = network.assemble(row, column)
             terms.append(scale(network.value, *network.scalars, body))
         tree = sum_of(terms, shape)
         if shape != SCALAR and is_scalar(tree):
             return spread(tree, shape)
         return turned(tree)
+
+    def fix(self) -> str:
+        """A fresh letter for an index that is fixed: arrays have slices there."""
+        assert self.letters is not None
+        letter = self.letters.fresh()
+        self.fixed.add(letter)
+        return letter
+
+    def variables(self, indices: tuple[str | int, ...]) -> tuple[str, ...]:
+        """The indices that vary, in order."""
+        return tuple(i for i in indices if isinstance(i, str) and i not in self.fixed)
+
+    def _sum_of_slices(
+        self,
+        value: Fraction,
+        factors: tuple[Factor, ...],
+        bound: Bound,
+        row: str | None,
+        column: str | None,
+        dims: Mapping[str, Dim],
+    ) -> Tree:
+        """`Σᵢ X[i]ᵀ G[i]`: a bound index of an array with more than two axes, fixed."""
+        crowded = [(base, self.variables(indices)) for base, indices, _ in factors]
+        wide = [(base.kind, found) for base, found in crowded if len(set(found)) > 2]
+        leading = [found[0] for kind, found in wide if kind == "leaf"]
+        candidates = dict.fromkeys([*leading, *(i for _, found in wide for i in found)])
+        sizes = dict(bound)
+        for index in candidates if self.letters is not None else ():
+            if index not in sizes:
+                continue
+            letter = self.fix()
+            rest = tuple(pair for pair in bound if pair[0] != index)
+            poly = collect([(value, rename(factors, {index: letter}), rest)])
+            sized = {**dims, letter: sizes[index]}
+            try:
+                number, above, below, body = split(self.oriented(poly, row, column, sized))
+            except NoMatrix:
+                continue
+            inside = scale(Fraction(1), above, below, body)
+            total = IndexSum(inside.shape, ((letter, sizes[index]),), inside)
+            return scale(number, (total,)) if body is None else scale(number, (), (), total)
+        raise NoMatrix
 
     def grid(
         self, poly: Poly, row: str | None, column: str | None, dims: Mapping[str, Dim]
@@ -216,13 +284,16 @@ class Writer:
         return found
 
     def _entry(self, tree: Tree, indices: tuple[str | int, ...]) -> tuple[Tree, tuple[str, ...]]:
-        variables = tuple(i for i in indices if isinstance(i, str))
+        variables = self.variables(indices)
         if len(variables) > 2 or len(set(variables)) < len(variables) != len(indices):
             raise NoMatrix
         if len(variables) < len(indices):
-            kept = tuple(i if isinstance(i, int) else None for i in indices)
+            kept = tuple(None if i in variables else i for i in indices)
+            leading = sum(i in self.fixed for i in indices)
+            if len(indices) > 2 and not self.fixed.issuperset(indices[:leading]):
+                raise NoMatrix  # T[:,:,i]: nobody reads that as a matrix
             axes = getattr(tree, "axes", ()) or tree.shape
-            shape = extent(tuple(d for d, i in zip(axes, indices) if isinstance(i, str)))
+            shape = extent(tuple(d for d, i in zip(axes, kept) if i is None))
             return Entry(shape, tree, kept), variables
         if len(variables) == 2 and variables[0] == variables[1]:
             return Diagonal((tree.shape[0], None), tree), variables[:1]
@@ -231,7 +302,9 @@ class Writer:
     def _delta(
         self, indices: tuple[str | int, ...], dims: Mapping[str, Dim]
     ) -> tuple[Tree, tuple[str, ...]]:
-        variables = tuple(i for i in indices if isinstance(i, str))
+        if self.fixed & set(indices):
+            raise NoMatrix
+        variables = self.variables(indices)
         size = dims[variables[0]]
         if len(variables) == 1:
             position = next(i for i in indices if isinstance(i, int))
@@ -242,7 +315,7 @@ class Writer:
         self, node: int, indices: tuple[str | int, ...], dims: Mapping[str, Dim]
     ) -> tuple[Tree, tuple[str, ...]]:
         labels, (*_, label) = self._leaf(node), indices
-        if len(indices) > 2:
+        if len(indices) > 2 or self.fixed & set(indices):
             raise NoMatrix
         if isinstance(label, int):
             tree, variables = self._entry(labels, indices[:-1])
@@ -256,7 +329,7 @@ class Writer:
         self, base: Base, indices: tuple[str | int, ...], dims: Mapping[str, Dim]
     ) -> tuple[Tree, tuple[str, ...]]:
         """A function or a bracket: the tree of what is inside, by itself."""
-        variables = tuple(dict.fromkeys(i for i in indices if isinstance(i, str)))
+        variables = tuple(dict.fromkeys(self.variables(indices)))
         if len(variables) > 2:
             raise NoMatrix
         local = {f"@{at}": dims[index] for at, index in enumerate(variables)}
@@ -284,98 +357,6 @@ class Writer:
             return Transpose(tree.shape, flipped)
         return applied
 
-    # -------------------------------------------------------------- Jacobians
-
-    def jacobian(
-        self, poly: Poly, out: tuple[str, ...], into: tuple[str, ...], dims: Mapping[str, Dim]
-    ) -> Tree:
-        """Three or four indices as a matrix between row-major vecs: sums of Kronecker products."""
-        if max(len(out), len(into)) > 2 or not out or not into:
-            raise NoMatrix
-        for slots in combinations(_slots(out), _slots(into)):
-            try:
-                return self._kronecker(poly, slots[0], slots[1], dims)
-            except NoMatrix:
-                continue
-        raise NoMatrix
-
-    def _kronecker(
-        self,
-        poly: Poly,
-        out: tuple[str | None, str | None],
-        into: tuple[str | None, str | None],
-        dims: Mapping[str, Dim],
-    ) -> Tree:
-        shape = tuple(_joint([dims[i] for i in side if i]) for side in (out, into))
-        free = [index for side in (out, into) for index in side if index]
-        terms = []
-        for (factors, bound), value in poly.terms.items():
-            network = self.network(value, factors, bound, free, dims)
-            body = _kron_term(network, out, into, (shape[0], shape[1]))
-            terms.append(scale(network.value, *network.scalars, body))
-        return sum_of(terms, (shape[0], shape[1]))
-
-
-def _slots(indices: tuple[str, ...]) -> list[tuple[str | None, str | None]]:
-    if len(indices) == 2:
-        return [(indices[0], indices[1])]
-    return [(indices[0], None), (None, indices[0])]
-
-
-def _joint(dims: list[Dim]) -> Dim:
-    total: Dim = 1
-    for dim in dims:
-        total = total * dim
-    return total
-
 
 def _axis(index: str | None, dims: Mapping[str, Dim]) -> Axis:
     return None if index is None else dims[index]
-
-
-def _kron_term(
-    network: Network,
-    out: tuple[str | None, str | None],
-    into: tuple[str | None, str | None],
-    shape: Extent,
-) -> Tree | None:
-    pairs = [(min(a, b), max(a, b)) for a, b in zip(out, into) if a is not None and b is not None]
-    across = [edge for edge in network.edges if edge not in pairs]
-    if across:
-        return _diagonal_of_vec(network, pairs, across, shape)
-    parts = [network.assemble(a, b) for a, b in zip(out, into)]
-    if all(part is None for part in parts):
-        return None
-    left, right = (_filled(part, network, *ab) for part, *ab in zip(parts, out, into))
-    if left is None or right is None:
-        return left if right is None else right
-    if type(left) is Identity and type(right) is Identity:
-        return Identity(shape)
-    return Kron(shape, left, right)
-
-
-def _filled(
-    part: Tree | None, network: Network, row: str | None, column: str | None
-) -> Tree | None:
-    if part is not None or (row is None and column is None):
-        return part
-    return spread(number(1), (_axis(row, network.dims), _axis(column, network.dims)))
-
-
-def _diagonal_of_vec(
-    network: Network, pairs: list[tuple[str, str]], across: list[tuple[str, str]], shape: Extent
-) -> Tree:
-    """`diag(vec(M))`: an elementwise function of a matrix, differentiated."""
-    ties = [network.edges.get(pair) for pair in pairs]
-    if len(pairs) < 2 or len(across) > 1 or any(
-        tie is None or tie[1] or any(type(each) is not Identity for each in tie[0]) for tie in ties
-    ):  # fmt: skip
-        raise NoMatrix
-    first, second = (min(pair) for pair in pairs)
-    wanted = {min(first, second), max(first, second)}
-    if set(across[0]) != wanted:
-        raise NoMatrix
-    matrix = network.assemble(first, second)
-    assert matrix is not None
-    size = shape[0]
-    return Diag(shape, Vec((size, None), matrix))

@@ -255,8 +255,23 @@ def _grid(tree: t.Grid) -> Piece:
     return f"np.array([{', '.join(rows)}])", ATOM
 
 
+def _for_each(body: Tree, indices: tuple[tuple[str, Dim], ...]) -> str:
+    loops = " ".join(f"for {name} in range({dim})" for name, dim in indices)
+    return f"{_write(body)[0]} {loops}"
+
+
+def _slices(free: tuple[tuple[str, Dim], ...], body: Tree) -> Piece:
+    if not free:
+        return _write(body)
+    inner = f"{_slices(free[1:], body)[0]} for {free[0][0]} in range({free[0][1]})"
+    return f"np.stack([{inner}])", ATOM
+
+
 def _entry(tree: t.Entry) -> Piece:
-    where = ", ".join(":" if each is None else str(each) for each in tree.indices)
+    indices = [":" if each is None else str(each) for each in tree.indices]
+    while indices[-1] == ":":
+        indices.pop()
+    where = ", ".join(indices)
     return f"{_at(tree.body, ATOM)}[{where}]", ATOM
 
 
@@ -295,7 +310,9 @@ _WRITERS: dict[type, Callable[[Any], Piece]] = {
     t.Kron: _kron,
     t.Grid: _grid,
     t.Entry: _entry,
+    t.IndexSum: lambda n: (f"sum({_for_each(n.body, n.bound)})", ATOM),
     t.Entries: lambda n: (entries(n), ATOM),
+    t.Slices: lambda n: _slices(n.free, n.body),
 }
 
 

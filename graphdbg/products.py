@@ -16,6 +16,7 @@ from .trees import (
     Extent,
     Hadamard,
     Identity,
+    IndexSum,
     Kron,
     Norm,
     Number,
@@ -231,6 +232,8 @@ def transpose(tree: Tree) -> Tree:
             return Kron(flipped, transpose(left), transpose(right))
         case Scale(body=Tree() as body):
             return Scale(flipped, tree.number, tree.above, tree.below, transpose(body))
+        case IndexSum(bound=bound, body=body):
+            return IndexSum(flipped, bound, transpose(body))
         case Number():
             return Number(flipped, tree.value)
         case Sum(terms=terms):

@@ -357,4 +357,5 @@ _WRITERS: dict[type, Callable[[Any, Any], Any]] = {
     t.Delta: _Translator.delta,
     t.IndexSum: _Translator.index_sum,
     t.Entries: lambda w, n: w.write(n.body),
+    t.Slices: lambda w, n: w.write(n.entries.body),
 }

@@ -236,7 +236,7 @@ class Delta(Tree):
 
 @dataclass(frozen=True, slots=True)
 class IndexSum(Tree):
-    """The sum of a scalar over indices, each with its size."""
+    """The sum over indices, each with its size, of a scalar or of a product of slices."""
 
     bound: tuple[tuple[str, Dim], ...]
     body: Tree
@@ -248,6 +248,15 @@ class Entries(Tree):
 
     free: tuple[tuple[str, Dim], ...]
     body: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Slices(Tree):
+    """The array whose slice at the leading indices `free` is `body`; `entries` says the same."""
+
+    free: tuple[tuple[str, Dim], ...]
+    body: Tree
+    entries: Entries
 
 
 # ------------------------------------------------------------------ measures
@@ -268,7 +277,7 @@ def children(tree: Tree) -> tuple[Tree, ...]:
             Power(base=a) | Apply(argument=a) | Reduction(argument=a) | Transpose(body=a)
             | Inverse(body=a) | Diag(vector=a) | Diagonal(matrix=a) | Trace(matrix=a)
             | Total(body=a) | Norm(body=a) | Vec(matrix=a) | Entry(body=a) | OneHot(labels=a)
-            | IndexSum(body=a) | Entries(body=a) | Delta(left=Tree() as a)
+            | IndexSum(body=a) | Entries(body=a) | Slices(body=a) | Delta(left=Tree() as a)
         ):  # fmt: skip
             return (a,)
     return ()

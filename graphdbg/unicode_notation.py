@@ -323,6 +323,8 @@ class TextWriter:
     def entry_of(self, tree: t.Entry) -> Piece:
         """An array with some axes fixed."""
         indices = [":" if each is None else str(each) for each in tree.indices]
+        while indices[-1] == ":":
+            indices.pop()
         return self.entry(self.at(tree.body, MARKED), indices), ATOM
 
     def grid(self, tree: t.Grid) -> Piece:
@@ -392,4 +394,5 @@ WRITERS: dict[type, Callable[[Any, Any], Piece]] = {
     t.Delta: lambda w, n: w.delta(n),
     t.IndexSum: lambda w, n: w.index_sum(n),
     t.Entries: lambda w, n: w.write(n.body),
+    t.Slices: lambda w, n: w.write(n.body),
 }  # fmt: skip

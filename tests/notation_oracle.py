@@ -86,6 +86,14 @@ def standard_world(seed: int = 0) -> World:
     return world
 
 
+def deep_world(seed: int = 0) -> World:
+    """The standard world with arrays of three axes, as batches have them."""
+    world = standard_world(seed)
+    for name, shape in (("T", (N, D, D)), ("G1", (N, D, D)), ("Y", (N, D, N)), ("H", (N, N, D))):
+        world.new(name, *shape)
+    return world
+
+
 # ------------------------------------------------------------------ what a Poly says
 
 
@@ -152,6 +160,12 @@ def tree_value(tree: t.Tree, values: dict[str, Any], at: dict[str, int] | None =
         for place in itertools.product(*map(range, sizes)):
             out[place] = _two(tree.body, values, dict(zip(letters, place)))[0, 0]
         return out
+    if isinstance(tree, t.Slices):
+        letters = [name for name, _ in tree.free]
+        places = itertools.product(*(range(evaluate(dim, SIZES)) for _, dim in tree.free))
+        parts = [tree_value(tree.body, values, dict(zip(letters, place))) for place in places]
+        sizes = [evaluate(dim, SIZES) for _, dim in tree.free]
+        return np.reshape(parts, (*sizes, *np.shape(parts[0])))
     shape = [evaluate(dim, SIZES) for dim in tree.shape if dim is not None]
     value = _two(tree, values, at or {})
     assert value.shape == _extent(tree), tree
@@ -176,6 +190,8 @@ def _two(tree: t.Tree, values: dict[str, Any], at: dict[str, int]) -> Any:
 
     scalar = lambda value: np.reshape(np.asarray(value, dtype=float), (1, 1))  # noqa: E731
     match tree:
+        case t.Slices():
+            raise AssertionError("slices are not inside of anything")
         case t.Symbol(name=name):
             return np.asarray(values[name], dtype=float).reshape(_extent(tree))
         case t.Size(name=name):
@@ -303,7 +319,8 @@ def random_term(random: Random, world: World, free: Free, depth: int) -> Poly:
 
 def random_factor(random: Random, world: World, known: Free, depth: int) -> Poly:
     """A random leaf, delta, function or bracket on at most two of the known indices."""
-    chosen = [random.choice(known) for _ in range(random.choice((0, 1, 1, 2, 2)))] if known else []
+    ranks = (0, 1, 1, 2, 2, 3, 3) if any(len(own) > 2 for own in world.shapes) else (0, 1, 1, 2, 2)
+    chosen = [random.choice(known) for _ in range(random.choice(ranks))] if known else []
     kind = random.randint(0, 9)
     if kind == 0 and len(chosen) == 2 and chosen[0][1] == chosen[1][1]:
         return world.algebra.delta(chosen[0][0], chosen[1][0])
@@ -315,7 +332,10 @@ def random_factor(random: Random, world: World, known: Free, depth: int) -> Poly
             return world.algebra.bracket(inner, random.choice((1, 1, 2)))
         return world.algebra.apply(random.choice(FUNCTIONS), inner)
     shape = tuple(dim for _, dim in chosen)
-    node = random.choice([at for at, own in enumerate(world.shapes) if own == shape])
+    nodes = [at for at, own in enumerate(world.shapes) if own == shape]
+    if not nodes:
+        return terms.constant(1)
+    node = random.choice(nodes)
     base = world.algebra.base("leaf", node, len(shape))
     indices = tuple(index for index, _ in chosen)
     return world.algebra.power_of(base, indices, random.choice(POWERS))

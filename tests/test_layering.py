@@ -24,7 +24,7 @@ ORDER = """
     tokens notation library language parser networks
     batching sampling assignments loading
     terms reduction elementwise normal lowering rebuild entrywise jacobians facts proofs
-    trees products sums leaves contraction indexed matrices
+    trees products sums leaves contraction indexed kronecker matrices
     numpy_notation spacing unicode_notation latex_notation typeset symbols display
     cones differences verdicts findings node_slopes gradient_rows local_rules given_gradients
     checker

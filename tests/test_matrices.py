@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from notation_oracle import (
     D,
     N,
+    deep_world,
     poly_value,
     random_factor,
     random_poly,
@@ -26,7 +27,7 @@ from graphdbg import matrices, typeset
 from graphdbg.indexed import index_notation
 from graphdbg.sizes import Dim
 from graphdbg.terms import ZERO, Poly, add, constant, multiply
-from graphdbg.trees import Tree
+from graphdbg.trees import Entries, Slices, Tree
 
 WORLD = standard_world()
 FREES = (
@@ -103,6 +104,28 @@ def test_index_notation_has_the_value_of_its_polynomial(seed: int) -> None:
         compare(tree_value(tree, WORLD.environment()), expected, typeset.text(tree))
 
 
+DEEP = deep_world()
+DEEP_FREES = (
+    (), (("i", N),), (("i", N), ("j", D)), (("i", D), ("j", D)),
+    (("i", N), ("j", D), ("k", D)), (("i", N), ("j", D), ("k", N)),
+)  # fmt: skip
+
+
+@MANY
+@given(SEEDS)
+def test_slices_have_the_value_of_the_polynomial(seed: int) -> None:
+    random = Random(seed)
+    free = random.choice(DEEP_FREES)
+    poly, dims = random_poly(random, DEEP, free, 1), dict(free)
+    tree = matrices.from_poly(poly, tuple(dims), dims, DEEP.lookup, rows=min(1, len(free) % 3))
+    event(type(tree).__name__ if isinstance(tree, Entries | Slices) else "matrix")
+    expected = poly_value(poly, tuple(dims), dims, DEEP)
+    code = typeset.python(tree)
+    compare(eval(code, {"np": np, **DEEP.environment()}), expected, code)  # noqa: S307
+    if not isinstance(tree, Entries):  # the loops over all entries are slow, and tested above
+        compare(tree_value(tree, DEEP.environment()), expected, typeset.text(tree))
+
+
 JACOBIANS = (
     ((("i", N), ("j", D), ("k", D)), 1), ((("i", N), ("j", D), ("k", D)), 2),
     ((("i", N), ("j", D), ("k", N), ("l", D)), 2), ((("i", D), ("j", D), ("k", D), ("l", D)), 2),
@@ -120,7 +143,7 @@ def test_a_jacobian_acts_on_row_major_vecs(seed: int) -> None:
     tree = matrices.from_poly(poly, free, dims, WORLD.lookup, rows=rows)
     event(matrices.notation_of(tree))
     expected = poly_value(poly, free, dims, WORLD)
-    if matrices.notation_of(tree) == "matrix":
+    if not isinstance(tree, Entries | Slices):
         height = int(np.prod(expected.shape[:rows]))
         expected = expected.reshape(height, -1)
     compare(tree_value(tree, WORLD.environment()), expected, typeset.text(tree))

@@ -157,6 +157,11 @@ CASES: list[tuple[str, Poly, dict[str, Dim], str, str]] = [
     ("decimals", scale(w("s"), Fraction("0.044715")), {}, "0.044715s", "0.044715 * s"),
     ("no matrix notation", sum_over(times(w("T", "i", "j", "a"), w("c", "a")), [("a", h)]),
      {"i": n, "j": d}, "Σₖ c[k] T[i,j,k]", "np.einsum('k,ijk->ij', c, T)"),
+    ("a sum over slices", scale(sum_over(times(w("T", "a", "i", "f"), w("T", "a", "j", "f")),
+                                         [("a", n), ("f", h)]), 2), {"i": d, "j": d},
+     "2Σₖ T[k] T[k]ᵀ", "2 * sum(T[k] @ T[k].T for k in range(n))"),
+    ("slices", sum_over(times(w("T", "m", "a", "j"), w("A", "a", "i")), [("a", d)]),
+     {"m": n, "i": d, "j": h}, "Aᵀ T[k]", "np.stack([A.T @ T[k] for k in range(n)])"),
 ]  # fmt: skip
 
 
@@ -231,7 +236,8 @@ NAMES = [
     ("x", "x"), ("W2", "W_{2}"), ("alpha", r"\alpha"), ("beta1", r"\beta_{1}"),
     ("W_out", r"W_{\mathit{out}}"), ("loss", r"\mathit{loss}"), ("α", r"\alpha"),
     ("loss.d_W", r"\mathit{loss.d\_W}"), ("h@2", r"\mathit{h@2}"), ("a%b", r"\mathit{a\%b}"),
-    ("softmax(z1)", r"\operatorname{softmax}\left(z_{1}\right)"), ("a_b_c", r"a_{\mathit{b\_c}}"), ("lambda_", r"\lambda"),
+    ("softmax(z1)", r"\operatorname{softmax}\left(z_{1}\right)"),
+    ("a_b_c", r"a_{\mathit{b\_c}}"), ("lambda_", r"\lambda"),
 ]  # fmt: skip
 
 
@@ -281,6 +287,7 @@ def test_index_letters_avoid_the_names_of_arrays() -> None:
     poly = sum_over(world("i", "a", "b", "c"), [("c", n)])
     tree = matrices.from_poly(poly, ("a", "b"), (n, n), world.lookup)
     assert typeset.text(tree) == "Σⱼ i[a,b,j]"
+    assert matrices.indices_of(tree) == ("a", "b")
 
 
 def test_functions_nested_deeper_than_anyone_reads_are_refused() -> None:
