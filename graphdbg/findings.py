@@ -168,7 +168,8 @@ def _cause(op: Any, operands: list[NDArray[Any]], picked: list[float | None]) ->
     if name == "div":
         return f"division {a:g} / {b:g}" + (": by zero" if b == 0 else "")
     if name in ("log", "log1p") and a <= 0:
-        return f"{name}({a:g})" + (": the logarithm of 0" if a in (0, -1) else " is undefined")
+        inside = a if name == "log" else a + 1
+        return f"{name}({a:g}): the logarithm of {'0' if inside == 0 else 'a negative number'}"
     if name in ("sqrt", "arcsin", "arccos", "pow"):
         shown = ", ".join(f"{each:.6g}" for each in (a, *rest))
         return f"{name}({shown}) is outside the domain or without a bound"

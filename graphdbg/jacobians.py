@@ -13,8 +13,9 @@ from .batching import batch
 from .errors import DifferentiationError
 from .gradients import BACKWARD, accumulate, grad
 from .graph import LETTERS, Builder, Graph
-from .sizes import Dim, product
+from .sizes import Dim, product, to_text
 
+MAX_ENTRIES = 4_000_000  # 32 MB in float64
 SEED = "seed of the Jacobian"  # no program can have an input of this name: it has blanks
 
 
@@ -23,8 +24,10 @@ def jacobian_graph(graph: Graph, of: str, wrt: str) -> Graph:
 
     Its shape is that of `of`, then that of `wrt`. Every column is one seed of the backward pass;
     the seeds are a stack (`batching`), so the tape does not grow with the number of outputs.
+    Raises DifferentiationError where it would have more than `MAX_ENTRIES` entries.
     """
     target, source = graph.id(of), graph.id(wrt)
+    _require_size(graph, of, wrt)
     pulled = _pulled_back(graph, target, source)
     for dim in reversed(graph.shapes[target]):
         pulled = batch(pulled, [SEED], dim)
@@ -38,6 +41,20 @@ def jacobian_graph(graph: Graph, of: str, wrt: str) -> Graph:
     given[pulled.id(SEED)] = _identity(b, graph.shapes[target])
     node = replay(b, pulled, given, pulled.output_ids[0])
     return finish(b, graph, node, f"{of}.J_{wrt}")
+
+
+def _require_size(graph: Graph, of: str, wrt: str) -> None:
+    """Raise DifferentiationError for a Jacobian that could not be held, let alone written out."""
+    rows, columns = graph.shapes[graph.id(of)], graph.shapes[graph.id(wrt)]
+    count = product((*rows, *columns))
+    if isinstance(count, int) and count > MAX_ENTRIES:
+        raise DifferentiationError(
+            f"the Jacobian of '{of}' {to_text(rows)} by '{wrt}' {to_text(columns)} has {count:,} "
+            f"entries, more than {MAX_ENTRIES:,}: take the gradient of a scalar such as "
+            f"sum({of}), smaller sizes, or named dimensions, which are checked at small sizes",
+            span=graph.spans[graph.id(of)],
+            node=of,
+        )
 
 
 def finish(b: Builder, graph: Graph, node: int, name: str) -> Graph:
