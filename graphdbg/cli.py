@@ -165,6 +165,3 @@ def _silence_stdout() -> None:
     """Python flushes stdout once more at exit; there is nobody to read it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-
-if __name__ == "__main__":
-    sys.exit(main())

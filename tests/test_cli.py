@@ -258,7 +258,7 @@ def test_interruption(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shell(*words: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "graphdbg.cli", *words]
+    command = [sys.executable, "-m", "graphdbg", *words]
     clean = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"}
     return subprocess.run(command, capture_output=True, cwd=ROOT, env={**clean, **environment})
 
@@ -295,6 +295,6 @@ def test_no_color_is_respected() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes close otherwise on Windows")
 def test_a_reader_that_leaves_is_no_error() -> None:
-    command = f'"{sys.executable}" -m graphdbg.cli "f=(x+y)z" x=1 y=2 z=3 --json | true'
+    command = f'"{sys.executable}" -m graphdbg "f=(x+y)z" x=1 y=2 z=3 --json | true'
     done = subprocess.run(["bash", "-c", command], capture_output=True, cwd=ROOT)
     assert done.stderr == b""
