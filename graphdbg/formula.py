@@ -229,7 +229,9 @@ class Formula:
         return f"written with {count} named part{'s' * (count > 1)}"
 
     def __str__(self) -> str:
-        lines = [f"{self.title} = {self.text()}"]
+        entry = () if self.blocks else matrices.indices_of(self.tree)
+        left = f"{self.title}[{','.join(entry)}]" if entry else self.title
+        lines = [f"{left} = {self.text()}"]
         lines += [f"  {self.note}"] if self.note else []
         lines += [f"  where {name} = {text}" for name, text in self.definitions.items()]
         lines += [f"  because {reason}" for reason in self.assumptions]
