@@ -7,6 +7,7 @@ crosses (`local_rules`): the first says whether, the second says where.
 Tolerance: a relative error of 1e-7 in double precision ("good" in the CS231n notes), plus what
 rounding leaves of the differences, which is measured and not assumed. An entry that is not finite
 never counts as right; one that rounding hides is called `unresolved` and rests on the local rules.
+What a `StopGradient` holds back stays fixed in the differences, too.
 """
 
 from __future__ import annotations

@@ -115,6 +115,7 @@ class Outcome:
     numeric: Array
     slack: Array  # what differences cannot tell
     verdict: NDArray[np.int8]  # places in BADNESS
+    crossed: NDArray[np.bool_]  # where the usual step crosses a kink and shorter ones do not
 
     def errors(self, rtol: float) -> Array:
         """|analytic - numeric| over the larger of them, or over what differences can tell."""
@@ -224,7 +225,8 @@ class Examination:
             numeric = slopes(values, steps)[0]
             made, size = moves.project(self.gradient), moves.size(self.gradient)
             slack = 4 * self.noise / steps
-            outcome = Outcome(made, numeric, slack, np.zeros(len(made), np.int8))
+            none = np.zeros(len(made), np.int8)
+            outcome = Outcome(made, numeric, slack, none, none.astype(bool))
             self._settle(moves, outcome, size)
         return outcome
 
@@ -257,6 +259,7 @@ class Examination:
             if self.group.probe.kinked:
                 apart = worst[~self._close(outcome, size)[worst]]
                 self._refine(moves, apart, outcome, SHORT)
+                outcome.crossed[worst] = self._close(outcome, size)[worst]
             settled[worst] = True
             self._judge(moves, worst, outcome, size)
             if (outcome.verdict[worst] == BAD).any():
@@ -390,12 +393,13 @@ class Examination:
         return Row(
             names[source], names[of], checked, entry, float(outcome.analytic[at]),
             float(outcome.numeric[at]), float(errors[worst]), self.rtol, verdict,
-            NOTES.get(verdict, ""),
+            NOTES.get(verdict, CROSSED if outcome.crossed[mine].any() else ""),
         )  # fmt: skip
 
 
 BADNESS = (GOOD, CONVENTION, NOISY, JUMP, WRONG, NOT_FINITE)
 BAD = BADNESS.index(WRONG)
+CROSSED = "a kink lies within the usual difference step, which was made shorter"
 NOTES = {
     CONVENTION: "the point is on a kink: the gradient lies between the one-sided differences",
     NOISY: "rounding errors of the target hide it from differences; its local rules speak for it",

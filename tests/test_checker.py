@@ -463,6 +463,7 @@ def test_a_kink_close_by_does_not_disturb(distance: float) -> None:
     assert report.ok, report
     assert not report.kinks
     assert report.rows[0].analytic == pytest.approx(math.sin(1), rel=1e-2)
+    assert ("which was made shorter" in str(report)) == (distance < 1e-4)
 
 
 # ------------------------------------------------------------------ NaN and infinity
