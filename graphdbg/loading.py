@@ -15,13 +15,18 @@ from pathlib import Path
 import numpy as np
 
 from .assignments import Array, read_assignments
-from .errors import GraphError, SourceError, ValueGivenError
+from .errors import GraphError, ShapeError, SourceError, ValueGivenError
 from .evaluator import bind
 from .graph import Graph, suggestion
 from .parser import parse
 from .sampling import sample
 
 FILE_NAME = re.compile(r"[^\s=+*@()\[\]]+\.(gd|py|txt)")
+DECLARATION = re.compile(r"\w\s*:\s*[A-Z]\w*\s*\[")
+UNSHAPED = (
+    "; inputs without a shape are scalars: declare them (x: Real[4]), "
+    "give --shape x=4, or give values (x='[1, 2, 3, 4]')"
+)
 LARGEST_SOURCE = 100_000_000  # bytes; no program anybody wrote, and the memory is spared
 
 
@@ -53,7 +58,12 @@ def read_graph(
     given = read_assignments(values)
     text, name = read_source(source)
     given_shapes = read_shapes(shapes)
-    graph = parse(text, shapes=given_shapes, values=given, name=name)
+    try:
+        graph = parse(text, shapes=given_shapes, values=given, name=name)
+    except ShapeError as error:
+        if given or given_shapes or DECLARATION.search(text):
+            raise
+        raise ShapeError(f"{error.message}{UNSHAPED}", span=error.span) from error
     for unused in given_shapes.keys() - set(graph.inputs):
         raise ValueGivenError(
             f"a shape was given for '{unused}', which is not an input of the graph"

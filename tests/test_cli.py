@@ -143,6 +143,7 @@ BAD = (
     ([str(ROOT)], "Is a directory"),
     (["a = x^2; b = 2x"], "say which one with --of"),
     (["p = softmax(o)", "o=[1,2]", "--of", "p"], "a gradient needs a scalar"),
+    (["p = softmax(o)"], "inputs without a shape are scalars: declare them (x: Real[4])"),
     (["f=x*y", "--of", "g"], "no node named 'g'"),
     (["f=x*y", "--wrt", "xx"], "no node named 'xx'"),
     (["f=x*y", "--sede", "1"], "unrecognized arguments: --sede"),
