@@ -4,8 +4,9 @@ Four ways to compute, chosen by rule in `choose`; all agree with `evaluate`:
 
     python   scalars only, at most `MAX_SOURCE` nodes: generated Python over floats
     levels   scalars only, more nodes: level by level, each level's functions as NumPy arrays
+    numba    instead of levels, where the optional extra `graphdbg[fast]` is installed: a loop over
+             the tape that is compiled once for all graphs
     numpy    anything else: generated NumPy with work arrays that are used again
-    numba    scalars only, the optional extra `graphdbg[fast]`: a compiled loop over the tape
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import compiler_arrays, compiler_levels, compiler_scalar, ops
+from . import compiler_arrays, compiler_levels, compiler_scalar, fast, lazy, ops
+from .compiler_levels import Tape
 from .compiler_lowering import live_nodes, lower
 from .errors import GraphError, ValueGivenError
 from .evaluator import RULES, bind
@@ -94,23 +96,25 @@ def compile(  # the name that users call
 
 
 def choose(graph: Graph, live: Sequence[int]) -> str:
-    """The engine for these nodes: `numpy` for arrays, else by their number."""
+    """The engine for these nodes: `numpy` for arrays, else by their number and what is there."""
     if len(live) <= MAX_SOURCE:
         return "python" if _all(graph, live, SCALAR) else "numpy"
     if not _all(graph, live, ELEMENTWISE):
         return "numpy"
-    return "levels"
+    return "numba" if lazy.has_numba() else "levels"
 
 
 def _all(graph: Graph, live: Sequence[int], kinds: tuple[type[ops.Op], ...]) -> bool:
     """Whether these nodes are scalars made by primitives of these kinds."""
-    shapes, found = graph.shapes, graph.ops
-    return not any(shapes[at] for at in live) and {type(found[at]) for at in live} <= set(kinds)
+    found = set(map(type, map(graph.ops.__getitem__, live)))
+    return found <= set(kinds) and not any(map(graph.shapes.__getitem__, live))
 
 
 def _possible(graph: Graph, live: Sequence[int], engine: str) -> str:
     if engine not in ENGINES:
         raise GraphError(f"no engine named '{engine}'; there are {', '.join(ENGINES)}")
+    if engine == "numba" and not lazy.has_numba():
+        raise GraphError("engine 'numba' needs numba: pip install 'graphdbg[fast]'")
     kinds = SCALAR if engine == "python" else ELEMENTWISE
     if engine != "numpy" and not _all(graph, live, kinds):
         raise GraphError(
@@ -303,7 +307,14 @@ def _python_function(arrays: Arrays) -> Callable[..., Results]:
 
 def _levels_function(arrays: Arrays) -> Callable[..., Results]:
     """Level by level."""
-    arrays.scalars = compiler_levels.function(arrays.graph, arrays.live, arrays.ids)
+    arrays.scalars = compiler_levels.function(Tape(arrays.graph, arrays.live, arrays.ids))
+    return _float_function(arrays)
+
+
+def _numba_function(arrays: Arrays) -> Callable[..., Results]:
+    """The loop that Numba compiled."""
+    tape = Tape(arrays.graph, arrays.live, arrays.ids)
+    arrays.scalars = compiler_levels.function(tape, lambda tape: fast.Loop(tape).run)
     return _float_function(arrays)
 
 
@@ -339,6 +350,7 @@ def _are_numbers(values: tuple[Any, ...]) -> bool:
 SCALAR_ENGINES: dict[str, Callable[[Arrays], Callable[..., Results]]] = {
     "python": _python_function,
     "levels": _levels_function,
+    "numba": _numba_function,
 }
 
 

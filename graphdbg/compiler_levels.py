@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from . import ops
 from .compiler_scalar import OWN
+from .gradients import without_collection
 from .graph import Graph
 from .scalars import TABLE
 
@@ -47,27 +48,36 @@ class Tape:
     outputs: tuple[int, ...]
 
 
-def function(graph: Graph, live: list[int], ids: Sequence[int]) -> Callable[..., Floats]:
-    """A function from the inputs' values, as floats in order, to those of the nodes `ids`."""
-    tape = Tape(graph, live, tuple(ids))
-    made: list[Callable[[Floats], Floats]] = []
+Way = Callable[[Floats], Floats]  # from the inputs' values to the outputs'
+
+
+def function(tape: Tape, prepare: Callable[[Tape], Way] | None = None) -> Callable[..., Floats]:
+    """A function from the inputs' values, as floats in order, to those of the outputs.
+
+    The first call walks the tape; what `prepare` makes (by default `by_levels`) does the others.
+    """
+    made: list[Way] = []
 
     def floats(*values: float) -> Floats:
         if not made:
             made.append(lambda given: walk(tape, given))
             return made[0](values)
         if len(made) == 1:
-            made.append(_prepared(tape))
+            made.append((prepare or by_levels)(tape))
         return made[1](values)
 
     return floats
 
 
-def _prepared(tape: Tape) -> Callable[[Floats], Floats]:
-    groups = Groups(tape)
-    if len(tape.live) < LOOP_FROM * groups.count:
-        return lambda given: walk(tape, given)
-    return Levels(groups).run
+def by_levels(tape: Tape) -> Way:
+    """Level by level, or the loop again where levels are narrow."""
+    with without_collection():
+        groups = Groups(tape)
+        if len(tape.live) < LOOP_FROM * groups.count:
+            return lambda given: walk(tape, given)
+        levels = Levels(groups)
+        levels.idle.append(levels.make())
+    return levels.run
 
 
 # ------------------------------------------------------------------ the loop
@@ -180,7 +190,7 @@ class Levels:
 
     def run(self, given: Floats) -> Floats:
         """The outputs' values."""
-        values, steps = self.idle.pop() if self.idle else self._make()
+        values, steps = self.idle.pop() if self.idle else self.make()
         for node, place, value in zip(self.groups.tape.graph.input_ids, self.inputs, given):
             if node in self.live_inputs:
                 values[place] = value
@@ -193,7 +203,7 @@ class Levels:
         self.idle.append((values, steps))
         return results
 
-    def _make(self) -> tuple[Array, list[Any]]:
+    def make(self) -> tuple[Array, list[Any]]:
         """An array for all values, and per group: its function, gathers, operands and stretch."""
         groups, graph = self.groups, self.groups.tape.graph
         values = np.zeros(len(groups.nodes))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +19,16 @@ def networkx() -> Any:
 def sympy() -> Any:
     """The package sympy."""
     return importlib.import_module("sympy")
+
+
+def numba() -> Any:
+    """The package numba, of the optional extra `graphdbg[fast]`."""
+    return importlib.import_module("numba")
+
+
+def has_numba() -> bool:
+    """Whether numba is installed; it is not imported."""
+    return importlib.util.find_spec("numba") is not None
 
 
 def formulas() -> Any:

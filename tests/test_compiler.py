@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_graphs import random_graph
 
-from graphdbg import ops, scalars
+from graphdbg import fast, lazy, ops, scalars
 from graphdbg.compiler import MAX_SOURCE, Compiled, choose, compile
 from graphdbg.compiler_arrays import Outputs
 from graphdbg.compiler_blocks import Product, faster_product
+from graphdbg.compiler_levels import Tape
 from graphdbg.compiler_lowering import live_nodes, lower
 from graphdbg.compiler_scalar import is_plain
 from graphdbg.errors import GraphError, UnknownNameError, ValueGivenError
@@ -24,7 +25,7 @@ from graphdbg.gradients import grad
 from graphdbg.graph import Builder, Graph
 from graphdbg.sizes import named
 
-SCALAR_ENGINES = ("python", "levels", "numpy")
+SCALAR_ENGINES = ("python", "levels", "numpy", *["numba"] * lazy.has_numba())
 FUNCTIONS = tuple(scalars.TABLE)
 SMOOTH = (  # and bounded slopes, so that a last digit stays one
     "add", "sub", "mul", "neg", "sin", "cos", "tanh", "arctan", "erf", "sigmoid", "softplus",
@@ -124,7 +125,7 @@ def test_functions_at_the_edges(function: str, engine: str) -> None:
     names = "abc"[: scalars.TABLE[function].arity]
     graph = b.build({"f": b.map(function, *[b.input(name) for name in names])})
     f = compile(graph, engine=engine)
-    for at, value in enumerate(EDGES * 3):
+    for at, value in enumerate((0.0, *EDGES * 3)):  # the first call may go another way
         point = {name: EDGES[(at * 3 + 5 * k) % 11] if k else value for k, name in enumerate(names)}
         assert_same(f, graph, point)
 
@@ -207,7 +208,8 @@ def test_engine_is_chosen_from_the_graph(formula: Graph, layer: Graph) -> None:
     assert compile(formula).engine == "python"
     assert compile(layer).engine == "numpy"
     large = chain(MAX_SOURCE + 1)
-    assert choose(large, live_nodes(large, large.output_ids)) == "levels"
+    expected = "numba" if lazy.has_numba() else "levels"
+    assert choose(large, live_nodes(large, large.output_ids)) == expected
 
 
 def test_deep_chain_of_scalars_without_recursion() -> None:
@@ -236,8 +238,7 @@ def test_large_tape_by_levels() -> None:
     for end in ends[1:]:
         total = b.map("add", total, end)
     graph = grad(b.build({"f": total}))
-    f = compile(graph)
-    assert f.engine == "levels"
+    f = compile(graph, engine="levels")
     for value in (0.3, 0.3, -1.7, math.inf):
         assert_same(f, graph, {"x": value}, 1e-9)
 
@@ -247,6 +248,28 @@ def test_engines_refuse_what_they_cannot_do(layer: Graph, formula: Graph) -> Non
         compile(layer, engine="python")
     with pytest.raises(GraphError, match="no engine named 'fortran'; there are python, levels"):
         compile(formula, engine="fortran")
+
+
+def test_numba_loop_as_plain_python() -> None:
+    """The loop that Numba compiles is right as Python, too; each function has its number."""
+    graph = random_scalar_graph(1, 60)
+    tape = Tape(graph, live_nodes(graph, graph.output_ids), graph.output_ids)
+    compiled = fast.Loop(tape)
+    values = compiled.values.copy()
+    point = {name: 0.3 * at for at, name in enumerate(graph.inputs)}
+    values[compiled.inputs] = np.array(list(point.values()))[compiled.slots]
+    fast.loop(compiled.codes, *compiled.columns, values, compiled.start)
+    trace = evaluate(graph, point)
+    assert list(values[compiled.picks]) == pytest.approx(
+        [float(trace[name]) for name in graph.outputs]
+    )
+    assert set(fast.CODES) == {None, *scalars.TABLE}
+
+
+def test_numba_where_it_is_missing(formula: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lazy, "has_numba", lambda: False)
+    with pytest.raises(GraphError, match=r"engine 'numba' needs numba: pip install"):
+        compile(formula, engine="numba")
 
 
 # ------------------------------------------------------------------ the function
