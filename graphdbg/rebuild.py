@@ -73,6 +73,8 @@ def _factor(
     base, indices, power = factor
     if base.kind in ("apply", "bracket"):
         node, kept = _inner(b, base, indices, sizes)
+    elif base.kind == "select":
+        node, kept = _one_hot(b, base.data, indices, sizes)
     else:
         node, kept = _fix(b, _base(b, base, indices, sizes), indices)
     return "".join(letters[index] for index in kept), _power(b, node, power)
@@ -110,9 +112,7 @@ def _base(b: Builder, base: Base, indices: tuple[Index, ...], sizes: Dims) -> in
     if base.kind == "dim":
         return b.const(named(base.data))
     dims = [sizes[index] if isinstance(index, str) else 1 + index for index in indices]
-    if base.kind == "delta":
-        return b.emit(ops.Eye(max(dims, key=_is_named)))  # the other may be a position, as in [2]
-    return _one_hot(b, base.data, dims)
+    return b.emit(ops.Eye(max(dims, key=_is_named)))  # a delta: one may be a position, as in [2]
 
 
 def _inner(
@@ -131,11 +131,17 @@ def _is_named(dim: Dim) -> tuple[bool, int]:
     return (True, 0) if not isinstance(dim, int) else (False, dim)
 
 
-def _one_hot(b: Builder, labels: int, dims: Sequence[Dim]) -> int:
-    shape, rank = tuple(dims), len(dims)
-    wide = b.spread(labels, shape, tuple(range(rank - 1)))
-    classes = b.spread(b.emit(ops.Arange(dims[-1])), shape, (rank - 1,))
-    return b.map("eq", wide, classes)
+def _one_hot(
+    b: Builder, labels: int, indices: tuple[Index, ...], sizes: Dims
+) -> tuple[int, list[str]]:
+    """1 where the entry of `labels` at all but the last index is the last one."""
+    node, kept = _fix(b, labels, indices[:-1])
+    last, rank = indices[-1], len(kept)
+    if isinstance(last, int):
+        return b.map("eq", node, b.const(last, b.shapes[node])), kept
+    shape = (*b.shapes[node], sizes[last])
+    classes = b.spread(b.emit(ops.Arange(sizes[last])), shape, (rank,))
+    return b.map("eq", b.spread(node, shape, tuple(range(rank))), classes), [*kept, last]
 
 
 def _function(b: Builder, name: str, arg: int) -> int:

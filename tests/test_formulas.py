@@ -21,7 +21,9 @@ def gradient(text, wrt, of="f", **shapes):
         ("t = stack([x, x], axis=0); f = sum(sin(t))", {"x": (3,)}),
         ("t = stack([x, y], axis=1); f = mean(t*t)", {"x": (3,), "y": (3,)}),
         ("t = concatenate([x, y], axis=0); f = sum(exp(t))", {"x": (1, 3), "y": (1, 3)}),
+        ("t = x[array([0, 1, 1])]; f = t[0]**2 + sum(t)", {"x": (3,)}),
+        ("t = x[:, array([0, 2])]; f = sin(t[1, 0])", {"x": (2, 3)}),
     ],
 )
-def test_a_row_read_off_a_function_of_a_stack(text, shapes):
+def test_positions_inside_functions_are_read_off_each_operand(text, shapes):
     assert gradient(text, "x", **shapes).stamp.digits > 12
