@@ -60,7 +60,8 @@ CALLS = {"jit": "jaxpr", "pjit": "jaxpr", "custom_jvp_call": "call_jaxpr"}
 def run(function, *args):
     """The value of a JAX function, a flat list of arrays."""
     closed = jax.make_jaxpr(function)(*args)
-    return evaluate(closed.jaxpr, closed.consts, jax.tree_util.tree_leaves(args))
+    with np.errstate(all="ignore"):  # in branches that `where` does not take
+        return evaluate(closed.jaxpr, closed.consts, jax.tree_util.tree_leaves(args))
 
 
 def evaluate(jaxpr, consts, args):
