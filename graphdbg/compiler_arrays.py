@@ -165,12 +165,20 @@ class Outputs:
         kept = self.kept
         for at in range(len(kept)):
             if sys.getrefcount(kept[at]) == self.alone:
-                return kept[at]
+                if self._is_as_made(kept[at]):
+                    return kept[at]
+                del kept[at]
+                break
         made = np.empty(self.shape, self.dtype)
         kept.append(made)
         if len(kept) > 2:  # a loop holds one call's results while the next one runs
             del kept[0]
         return made
+
+    def _is_as_made(self, array: Array) -> bool:
+        """Whether its last holder left shape, type and flags alone."""
+        fresh = array.flags.c_contiguous and array.flags.writeable
+        return fresh and array.shape == self.shape and array.dtype == self.dtype
 
 
 # ------------------------------------------------------------------ writing

@@ -457,6 +457,8 @@ def test_only_unheld_outputs_are_recycled() -> None:
     assert id(outputs.take()) != place
     del view
     assert place in {id(outputs.take()), id(outputs.take())}
+    outputs.take().flags.writeable = False
+    assert outputs.take().flags.writeable
 
 
 def test_calls_from_several_threads(layer: Graph) -> None:
