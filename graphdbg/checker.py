@@ -24,10 +24,11 @@ from .errors import ValueGivenError
 from .evaluator import Trace, as_array, bind, evaluate
 from .findings import kinks_at, nonfinite_at
 from .given_gradients import compare_given
-from .gradient_rows import Examination, Group, groups_of, noise_at
+from .gradient_rows import Examination
 from .gradients import DIFFERENTIABLE, grad, names_of
 from .graph import Graph, Pass
 from .local_rules import Fault, LocalRules
+from .moves import Group, groups_of, noise_at
 from .naming import describe
 from .sampling import sample
 from .verdicts import GOOD, NOT_FINITE, WRONG, Blame, Report, Row

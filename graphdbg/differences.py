@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import ops, sizes
-from .batching import lift
+from .batching import lift, repeat
 from .cones import Cone
 from .evaluator import RULES, evaluate
 from .graph import Builder, Graph
@@ -48,7 +48,8 @@ def is_kinked(op: ops.Op) -> bool:
 class Probe:
     """The values of `target` for a stack of moved values of `sources`, other nodes as they are.
 
-    With `entries`, the stack is that of every entry of the only source moved by its own step.
+    With `entries`, the stack is that of every entry of every source, each moved by its own step
+    while all others stay.
     """
 
     def __init__(
@@ -56,28 +57,23 @@ class Probe:
     ) -> None:
         b = Builder.of(graph)
         path = paths(graph, sources, target)
-        rows = sizes.named(ROWS)
         self.target, self.sources = target, tuple(sources)
         self.kinked = any(is_kinked(graph.ops[at]) for at in path)
         self._run: Runner | None = None
         self.shapes: list[sizes.Shape] = []
         if not path and target not in sources:
             return
-        if entries:
-            (source,) = sources
-            steps = b.input("steps@", graph.shapes[source])
-            cone = Cone(b, source, b.emit(ops.Array(tuple(SIGNS), (len(SIGNS),))), steps)
-            for at in path:
-                cone.step(at)
-            result = cone.stack(target)
+        if entries and len(sources) == 1:
+            result = _cone(b, graph, sources[0], target)
+        elif entries:
+            cut = bottleneck(graph, sources, path)
+            parts = [_cone(b, graph, source, cut) for source in sources]
+            joined = b.emit(ops.Concat(0), *parts)
+            result = _lifted(b, graph, {cut: joined}, paths(graph, [cut], target), target)
         else:
+            rows = sizes.named(ROWS)
             stacks = {at: b.input(f"{at}@stack", (rows, *graph.shapes[at])) for at in sources}
-            for at in path:
-                args = graph.args[at]
-                flags = tuple(arg in stacks for arg in args)
-                mapped = tuple(stacks.get(arg, arg) for arg in args)
-                stacks[at] = lift(b, graph.ops[at], mapped, flags, rows)
-            result = stacks[target]
+            result = _lifted(b, graph, stacks, path, target)
         self._run = Runner(b, len(graph), [result])
         self.shapes = [b.shapes[at] for at in self._run.order]
 
@@ -90,17 +86,55 @@ class Probe:
         given = dict(zip(names, stacks, strict=True))
         return np.asarray(self._run(base, {**dims, ROWS: count}, given)[0])
 
-    def entries(self, base: Values, dims: Dims, steps: Array) -> Array:
-        """The target with each entry of the source moved by `SIGNS` times its step: (4, n)."""
+    def entries(self, base: Values, dims: Dims, steps: Sequence[Array]) -> Array:
+        """The target with each entry moved by `SIGNS` times its step: (4, all entries)."""
+        counts = [step.size for step in steps]
         if self._run is None:
-            return np.full((len(SIGNS), steps.size), float(base[self.target]))
-        found = self._run(base, dims, {"steps@": steps})[0]
-        return np.asarray(found).reshape(len(SIGNS), -1)
+            return np.full((len(SIGNS), sum(counts)), float(base[self.target]))
+        names = [f"{at}@steps" for at in self.sources]
+        found = np.asarray(self._run(base, dims, dict(zip(names, steps, strict=True)))[0])
+        ends = np.cumsum(counts) * len(SIGNS)
+        parts = [each.reshape(len(SIGNS), -1) for each in np.split(found, ends[:-1])]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def cost(self, dims: Dims, rows: int = 1) -> int:
         """The number of elements of all stacks, of `rows` rows where those are asked for."""
         known = {**dims, ROWS: rows}
         return 1 + sum(sizes.evaluate(sizes.product(shape), known) for shape in self.shapes)
+
+
+def _lifted(
+    b: Builder, graph: Graph, stacks: dict[int, int], path: Sequence[int], target: int
+) -> int:
+    """The stack of the target, given the stacks of the nodes that `path` begins with."""
+    rows = b.shapes[next(iter(stacks.values()))][0]
+    for at in path:
+        args = graph.args[at]
+        flags = tuple(arg in stacks for arg in args)
+        mapped = tuple(stacks.get(arg, arg) for arg in args)
+        stacks[at] = lift(b, graph.ops[at], mapped, flags, rows)
+    return stacks[target]
+
+
+def _cone(b: Builder, graph: Graph, source: int, target: int) -> int:
+    """The full stack of the target for every entry of the source."""
+    signs = b.emit(ops.Array(tuple(SIGNS), (len(SIGNS),)))
+    cone = Cone(b, source, signs, b.input(f"{source}@steps", graph.shapes[source]))
+    for at in paths(graph, [source], target):
+        cone.step(at)
+    return cone.stack(target) if target in cone else repeat(b, target, cone.rows)
+
+
+def bottleneck(graph: Graph, sources: Sequence[int], path: Sequence[int]) -> int:
+    """The first node of a path through which everything that comes from the sources goes."""
+    new = {*sources, *path}
+    last = {arg: at for at in path for arg in graph.args[at] if arg in new}
+    reach = max((last.get(source, -1) for source in sources), default=-1)
+    for at in path:
+        if reach <= at:
+            return at
+        reach = max(reach, last.get(at, at))
+    return path[-1]
 
 
 def paths(graph: Graph, sources: Sequence[int], target: int) -> list[int]:

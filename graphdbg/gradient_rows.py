@@ -8,36 +8,28 @@ that was too long, too short, or that crossed a kink; at a kink the one-sided di
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import ops, sizes
 from .differences import (
-    EPS,
-    KINKED_STEP,
     LEVELS,
     RATIO,
     SIGNS,
-    SMOOTH_STEP,
     TINY,
     Dims,
-    Probe,
     Values,
     ridders,
     slopes,
 )
-from .graph import Graph, Pass
+from .moves import BUDGET, ROUNDING, Directions, Entries, Group, Indices, Moves
 from .verdicts import CONVENTION, GOOD, JUMP, NOISY, NOT_FINITE, WRONG, Row
 
 Array = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
-SMALL = 16  # entries: inputs of at most so many are moved in one stack together
-BUDGET = 6_000_000  # elements of one stack and of what it makes: 50 MB, some milliseconds
 DIRECTIONS = 6  # through an input too large for all of its entries
 SINGLE = 12  # random entries of such an input
 REFINED = 64  # moves that are differenced again at once
@@ -46,65 +38,8 @@ RESOLVED = 1e-2  # differences must tell a gradient to at least this part of it
 ZERO = 1e-9  # of what was added up: a gradient below it is a zero with rounding errors
 FIRST = 2.0**-3  # of the many steps; the last is 2^-18 of it
 SHORT = 2.0**-19  # the same where a kink may be that near: the last step is 2^-37
+ROUGH = 1e4  # rounding errors over the first step: differences that scatter more do not settle
 ONE_SIDED = 2.0**-20  # the step of one-sided differences
-
-
-class Moves(Protocol):
-    """Ways to move a flat vector, each with its own scale."""
-
-    scale: Array
-
-    def stack(self, flat: Array, which: Indices, factors: Array) -> Array:
-        """Rows of `flat` moved: row (q, k) by factors[q, k] along move which[k]."""
-
-    def project(self, gradient: Array) -> Array:
-        """The slope along each move that a gradient predicts."""
-
-    def size(self, gradient: Array) -> Array:
-        """The size of the terms of `project`, before they cancel."""
-
-
-class Entries:
-    """Each move changes one entry."""
-
-    def __init__(self, at: Indices, scale: Array) -> None:
-        self.at, self.scale = at, scale
-
-    def stack(self, flat: Array, which: Indices, factors: Array) -> Array:
-        """See `Moves`."""
-        rows = factors.size
-        stack = np.empty((rows, len(flat)))
-        stack[...] = flat
-        stack[np.arange(rows), np.tile(self.at[which], len(factors))] += factors.ravel()
-        return stack
-
-    def project(self, gradient: Array) -> Array:
-        """See `Moves`."""
-        return gradient[self.at]
-
-    def size(self, gradient: Array) -> Array:
-        """See `Moves`."""
-        return np.abs(gradient[self.at])
-
-
-class Directions:
-    """Each move changes every entry, by its scale times a random number."""
-
-    def __init__(self, along: Array) -> None:
-        self.along, self.scale = along, np.ones(len(along))
-
-    def stack(self, flat: Array, which: Indices, factors: Array) -> Array:
-        """See `Moves`."""
-        moved = factors[:, :, None] * self.along[which]
-        return moved.reshape(-1, len(flat)) + flat
-
-    def project(self, gradient: Array) -> Array:
-        """See `Moves`."""
-        return np.asarray(self.along @ gradient)
-
-    def size(self, gradient: Array) -> Array:
-        """See `Moves`."""
-        return np.asarray(np.sqrt((self.along * self.along) @ (gradient * gradient)))
 
 
 @dataclass
@@ -116,6 +51,7 @@ class Outcome:
     slack: Array  # what differences cannot tell
     verdict: NDArray[np.int8]  # places in BADNESS
     crossed: NDArray[np.bool_]  # where the usual step crosses a kink and shorter ones do not
+    largest: Any  # the size of a gradient that differences must be able to tell from 0
 
     def errors(self, rtol: float) -> Array:
         """|analytic - numeric| over the larger of them, or over what differences can tell."""
@@ -125,46 +61,6 @@ class Outcome:
                 size, self.slack / rtol + TINY
             )
         return np.where(np.isfinite(error), error, np.inf)
-
-
-class Group:
-    """Inputs (or inner nodes) that are moved in one stack, seen as one flat vector."""
-
-    def __init__(self, graph: Graph, backward: Pass, sources: Sequence[int], dims: Dims) -> None:
-        self.graph, self.backward, self.sources = graph, backward, list(sources)
-        self.probe = Probe(graph, backward.of, sources)
-        self.width = self.probe.cost(dims)
-        self.rows: Probe | None = None
-        if len(sources) == 1:
-            self.rows = Probe(graph, backward.of, sources, entries=True)
-        count = sum(_count(graph, at, dims) for at in sources)
-        cost = self.rows.cost(dims) if self.rows else len(SIGNS) * count * (self.width + count)
-        self.whole = cost <= BUDGET
-        self.step = KINKED_STEP if self.probe.kinked else SMOOTH_STEP
-
-    def flat(self, values: Values, nodes: Sequence[int]) -> Array:
-        """The arrays of some nodes, one after another."""
-        parts = [np.ravel(values[at]) for at in nodes]
-        return np.concatenate(parts).astype(float, copy=False) if parts else np.zeros(0)
-
-    def scale(self, values: Values) -> Array:
-        """How far each entry can be moved: by its size where it is positive, else by 1 at least."""
-        parts = []
-        for at in self.sources:
-            op, size = self.graph.ops[at], np.abs(np.ravel(values[at]))
-            positive = getattr(op, "domain", "Real") in ("Positive", "Probability")
-            parts.append(np.where(size > 0, size, 1) if positive else np.maximum(size, 1))
-        return np.exp2(np.round(np.log2(np.concatenate(parts))))  # h and x ± h without rounding
-
-    def run(self, values: Values, dims: Dims, stack: Array) -> Array:
-        """The target for each row of moved flat vectors."""
-        stacks, low = [], 0
-        for at in self.sources:
-            shape = np.shape(values[at])
-            high = low + int(np.prod(shape))
-            stacks.append(stack[:, low:high].reshape(-1, *shape))
-            low = high
-        return self.probe.values(values, dims, stacks)
 
 
 class Examination:
@@ -186,13 +82,14 @@ class Examination:
         held = [group.backward.upstream[at] for at in group.sources]
         self.gradient = group.flat(values, held)
         self.scale = group.scale(values)
+        self.largest = self._largest()
         self.seed = seed
 
     def rows(self) -> list[Row]:
         """A row per source: the worst of what was compared."""
         count = len(self.flat)
         everything = Entries(np.arange(count), self.scale)
-        if self.group.whole:
+        if self.group.cost <= BUDGET:
             return self._rows(everything, self.examine(everything), None)
         rng = np.random.default_rng([self.seed, count])
         along = rng.choice((-1.0, 1.0), (self._directions(), count))
@@ -218,15 +115,15 @@ class Examination:
         steps = self.group.step * moves.scale
         with np.errstate(all="ignore"):
             if isinstance(moves, Entries) and self.group.rows and len(moves.at) == len(self.flat):
-                shape = np.shape(self.values[self.group.sources[0]])
-                values = self.group.rows.entries(self.values, self.dims, steps.reshape(shape))
+                values = self.group.every_entry(self.values, self.dims, steps)
             else:
                 values = self._values(moves, np.arange(len(steps)), np.outer(SIGNS, steps))
             numeric = slopes(values, steps)[0]
             made, size = moves.project(self.gradient), moves.size(self.gradient)
             slack = 4 * self.noise / steps
             none = np.zeros(len(made), np.int8)
-            outcome = Outcome(made, numeric, slack, none, none.astype(bool))
+            largest = self.largest[moves.at] if isinstance(moves, Entries) else self.largest.max()
+            outcome = Outcome(made, numeric, slack, none, none.astype(bool), largest)
             self._settle(moves, outcome, size)
         return outcome
 
@@ -276,21 +173,24 @@ class Examination:
 
     def _resolved(self, outcome: Outcome, size: Array) -> NDArray[np.bool_]:
         """Whether differences can tell the gradients of the whole input from noise."""
-        largest = np.max(np.abs(self.gradient), initial=0)
-        if largest <= ZERO * self._added_up():
-            return np.ones(len(size), bool)
-        return outcome.slack <= RESOLVED * largest * np.maximum(size / largest, 1)
+        return np.asarray(outcome.slack <= RESOLVED * np.maximum(size, outcome.largest))
 
-    def _added_up(self) -> float:
-        """The largest number that went into the gradients before contributions cancelled."""
-        backward = self.group.backward
-        used = {
-            backward.upstream[part.consumer]
-            for source in self.group.sources
-            for part in backward.contributions.get(source, ())
-        }
-        sizes_of = (np.max(np.abs(self.values[at]), initial=0) for at in used)
-        return float(max(sizes_of, default=0.0))
+    def _largest(self) -> Array:
+        """For each entry, the largest entry of its input's gradient; inf where that is a zero.
+
+        A zero is below rounding of what was added up before contributions cancelled.
+        """
+        backward, parts = self.group.backward, []
+        for source in self.group.sources:
+            held = np.abs(self.values[backward.upstream[source]])
+            used = [
+                np.max(np.abs(self.values[backward.upstream[part.consumer]]), initial=0)
+                for part in backward.contributions.get(source, ())
+            ]
+            largest = float(np.max(held, initial=0))
+            zero = largest <= ZERO * float(max(used, default=0.0))
+            parts.append(np.full(held.size, np.inf if zero else largest))
+        return np.concatenate(parts)
 
     def _refine(self, moves: Moves, which: Indices, outcome: Outcome, start: float) -> None:
         """Many steps, each a quarter of the one before, extrapolated."""
@@ -405,38 +305,3 @@ NOTES = {
     NOISY: "rounding errors of the target hide it from differences; its local rules speak for it",
     JUMP: "the target jumps here: differences do not settle",
 }
-
-
-def groups_of(graph: Graph, backward: Pass, dims: Dims) -> list[Group]:
-    """The sources of a pass in groups: large ones alone, small ones together."""
-    count = {at: _count(graph, at, dims) for at in backward.wrt}
-    small = [at for at in dict.fromkeys(backward.wrt) if count[at] <= SMALL]
-    large = [at for at in dict.fromkeys(backward.wrt) if count[at] > SMALL]
-    nested = any(type(graph.ops[at]) is not ops.Input for at in small)
-    together = [[at] for at in small] if nested else [small] if small else []
-    parts = [*together, *([at] for at in large)]
-    return [Group(graph, backward, sources, dims) for sources in parts]
-
-
-def _count(graph: Graph, at: int, dims: Dims) -> int:
-    """The number of entries of a node."""
-    return sizes.evaluate(sizes.product(graph.shapes[at]), dims)
-
-
-def noise_at(group: Group, values: Values, dims: Dims, rng: Any) -> float:
-    """The rounding error of the target: its jitter when the inputs move by their last bit."""
-    here = float(values[group.backward.of])
-    floor = ROUNDING * abs(here)
-    flat = group.flat(values, group.sources)
-    shaken = flat * (1 + 2 * EPS * rng.choice((-1.0, 0.0, 1.0), (JITTERS, len(flat))))
-    found = group.run(values, dims, shaken)
-    jitter = np.abs(found - here)
-    if group.probe.kinked:
-        jitter = jitter[jitter < LEAP * floor]  # at equal operands a comparison jumps: no rounding
-    return float(np.max(jitter[np.isfinite(jitter)], initial=floor))
-
-
-ROUGH = 1e4  # rounding errors over the first step: differences that scatter more do not settle
-ROUNDING = 2 * EPS  # of the target's value: the least rounding error it has
-JITTERS = 8
-LEAP = 1e6  # rounding errors: more is a jump

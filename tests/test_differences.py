@@ -18,6 +18,7 @@ from graphdbg.differences import (
     Runner,
     Witness,
     agrees,
+    bottleneck,
     moved,
     paths,
     product_plan,
@@ -58,7 +59,7 @@ def test_probes_equal_one_evaluation_after_the_other(seed: int, length: int) -> 
         steps = np.full(point[name].shape, 2.0**-6)
         expected = one_by_one(g, point, name, steps)
         cone = Probe(g, g.id("f"), [at], entries=True)
-        got = cone.entries(trace.arrays, trace.dims, steps)
+        got = cone.entries(trace.arrays, trace.dims, [steps])
         np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
         entries = np.tile(np.arange(steps.size), len(SIGNS))
         stack = moved(point[name], entries, np.outer(SIGNS, steps.ravel()).ravel())
@@ -89,8 +90,32 @@ def test_cones_of_matrices(name: str) -> None:
     trace = evaluate(g, point)
     steps = 2.0**-7 * (1 + np.arange(point[source].size).reshape(point[source].shape))
     cone = Probe(g, g.id("f"), [g.id(source)], entries=True)
-    got = cone.entries(trace.arrays, trace.dims, steps)
+    got = cone.entries(trace.arrays, trace.dims, [steps])
     np.testing.assert_allclose(got, one_by_one(g, point, source, steps), rtol=1e-11)
+
+
+@given(seed=st.integers(0, 10**6), length=st.integers(1, 20))
+def test_several_sources_in_one_stack(seed: int, length: int) -> None:
+    g = random_graph(seed, length, kinks=False)
+    trace = evaluate(g, sample(g, seed))
+    names = ["x0", "x1", "x4", "x5"]
+    sources = [g.id(name) for name in names]
+    steps = [np.full(g[name].shape, 2.0**-6) for name in names]
+    together = Probe(g, g.id("f"), sources, entries=True).entries(trace.arrays, {}, steps)
+    each = [
+        Probe(g, g.id("f"), [source], entries=True).entries(trace.arrays, {}, [step])
+        for source, step in zip(sources, steps, strict=True)
+    ]
+    np.testing.assert_allclose(together, np.concatenate(each, axis=1), rtol=1e-10, atol=1e-12)
+
+
+def test_the_bottleneck_of_a_network() -> None:
+    g = gd.parse("x: Real[3]\nW: Real[2, 3]\nb: Real[2]\nz = W @ x + b\nf = sum(exp(z)*z)")
+    sources = [g.id("W"), g.id("b")]
+    assert bottleneck(g, sources, paths(g, sources, g.id("f"))) == g.id("z")
+    loss = gd.parse("x: Real[3]\nW: Real[2, 3]\nf = sum((W @ x)**2) + sum(W*W)")
+    ids = [loss.id("W")]
+    assert bottleneck(loss, ids, paths(loss, ids, loss.id("f"))) == loss.id("f")
 
 
 def test_a_cone_keeps_only_what_moves() -> None:
@@ -131,7 +156,7 @@ def test_a_target_that_does_not_depend() -> None:
     probe = Probe(g, g.id("f"), [g.id("y")])
     np.testing.assert_array_equal(probe.values(trace.arrays, {}, [np.ones(3)]), np.sin([1.0] * 3))
     cone = Probe(g, g.id("f"), [g.id("y")], entries=True)
-    assert cone.entries(trace.arrays, {}, np.ones(())).shape == (4, 1)
+    assert cone.entries(trace.arrays, {}, [np.ones(())]).shape == (4, 1)
 
 
 def test_the_source_itself_is_the_target() -> None:
