@@ -21,6 +21,7 @@ from .trees import (
     IndexSum,
     Size,
     Tree,
+    children,
 )
 
 LETTERS = "ijklmnprstuvaehox"  # those that Unicode has as subscripts
@@ -52,6 +53,32 @@ def names_used(poly: Poly, names: Names) -> set[str]:
                     seen.add(base.id)
                     todo.append(base.inner)
     return used
+
+
+def _letters_in(tree: Tree) -> set[str]:
+    found: set[str] = set()
+    todo = [tree]
+    while todo:
+        each = todo.pop()
+        todo += children(each)
+        if isinstance(each, Entry):
+            found.update(i for i in each.indices if isinstance(i, str))
+        elif isinstance(each, Delta):
+            found.update(i for i in (each.left, each.right) if isinstance(i, str))
+    return found
+
+
+def _dimension(dim: Dim) -> Tree:
+    """A dimension as a scalar."""
+    if isinstance(dim, int):
+        return number(dim)
+    return sum_of(
+        [
+            scale(Fraction(times), [Size(SCALAR, name) for name in names])
+            for names, times in dim.terms
+        ],
+        SCALAR,
+    )
 
 
 class Letters:
@@ -106,7 +133,11 @@ class _Indexer:
             (summed if inside & set(placed) else sides)[exponent < 0].append(tree)
         if not bound:
             return scale(value, *sides)
-        total = IndexSum(SCALAR, tuple(bound), scale(Fraction(1), *summed))
+        body = scale(Fraction(1), *summed)
+        used = _letters_in(body)  # what was divided by itself is gone, the sum over it is not
+        sides[0].extend(_dimension(dim) for letter, dim in bound if letter not in used)
+        kept = tuple((letter, dim) for letter, dim in bound if letter in used)
+        total = IndexSum(SCALAR, kept, body) if kept else body
         return scale(value, (*sides[0], total), sides[1])
 
     def factor(self, base: Base, indices: tuple[Index, ...]) -> Tree:

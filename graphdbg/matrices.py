@@ -74,7 +74,7 @@ def from_poly(
     sized = dict(dims) if isinstance(dims, Mapping) else dict(zip(free, dims))
     if rows is None:
         rows = min(1, len(free))
-    _check_depth(poly)
+    check_depth(poly, DEEPEST)
     writer = Writer(names)
     try:
         if len(free) > 2:
@@ -125,13 +125,14 @@ def _is_written_out(poly: Poly, shape: list[Dim]) -> bool:
     )
 
 
-def _check_depth(poly: Poly) -> None:
+def check_depth(poly: Poly, most: int) -> None:
+    """Nothing; TooLarge where functions and brackets are nested more than `most` deep."""
     depths: dict[int, int] = {}
     level, bases = 0, list(_inner_bases(poly))
     while bases:
         level += 1
-        if level > DEEPEST:
-            raise TooLarge(f"functions are nested more than {DEEPEST} deep")
+        if level > most:
+            raise TooLarge(f"functions are nested more than {most} deep")
         fresh = {base.id: base for base in bases if depths.get(base.id, 0) < level}
         depths.update(dict.fromkeys(fresh, level))
         bases = [inner for base in fresh.values() for inner in _inner_bases(base.inner)]

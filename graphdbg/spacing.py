@@ -50,7 +50,7 @@ def is_tight(left: str, a: Tree, right: str, b: Tree, compact: bool) -> bool:
     if is_outer(a, b):
         return False
     if right[0] == "(":
-        return is_letter(a) or left[-1] in "ᵀ)"
+        return (is_letter(a) and left != "σ") or left[-1] in "ᵀ)"  # σ( would be the sigmoid
     if type(b) is t.Ones:
         return left[-1] in "ᵀ)"
     if left[0] == "(":

@@ -14,13 +14,14 @@ from typing import Any
 from . import lazy, sizes
 from . import trees as t
 from .leaves import Names, leaf_tree
-from .matrices import from_poly
+from .matrices import check_depth, from_poly
 from .scalars import TABLE
 from .sizes import Dim
 from .terms import Base, Index, Poly, TooLarge
 from .trees import SCALAR, Tree
 from .typeset import text
 
+DEEPEST = 100  # nested functions: SymPy recurses, and nobody reads the formula
 MOST = 20_000  # factors in an explicit matrix: about a second of SymPy, and pages of text
 
 
@@ -33,7 +34,8 @@ def expression(
     """The SymPy expression of a tree, or of a polynomial over the nodes of `names`.
 
     A polynomial of scalars is a plain expression, one over arrays a matrix expression; what only
-    index notation can say is a `Sum` over `Indexed` with the free indices as symbols.
+    index notation can say is a `Sum` over `Indexed` with the free indices as symbols. TooLarge
+    where functions are nested deeper than `DEEPEST`.
 
     >>> from .products import product
     >>> expression(product(t.Symbol((2, 2), "I"), t.Symbol((2, None), "N")))
@@ -42,6 +44,7 @@ def expression(
     if isinstance(what, Tree):
         return _Translator(lazy.sympy()).write(what)
     assert names is not None
+    check_depth(what, DEEPEST)
     if not free:
         try:
             return _Entrywise(names, {}).poly(what, {}, bound_allowed=False)
@@ -68,6 +71,7 @@ def entries(
     lengths = dict(dims) if isinstance(dims, Mapping) else dict(zip(free, dims))
     numbers = {i: sizes.evaluate(lengths[i], sized or {}) for i in free}
     rows = min(1, len(free)) if rows is None else rows
+    check_depth(poly, DEEPEST)
     writer = _Entrywise(names, sized or {})
     count = 1
     for each in numbers.values():

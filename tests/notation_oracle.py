@@ -329,7 +329,7 @@ def random_factor(random: Random, world: World, known: Free, depth: int) -> Poly
         if not inner:
             return terms.constant(1)
         if kind <= 1:
-            return world.algebra.bracket(inner, random.choice((1, 1, 2)))
+            return world.algebra.bracket(inner, random.choice((1, 1, 2, -1)))
         return world.algebra.apply(random.choice(FUNCTIONS), inner)
     shape = tuple(dim for _, dim in chosen)
     nodes = [at for at, own in enumerate(world.shapes) if own == shape]

@@ -141,6 +141,14 @@ def test_entries_of_a_jacobian_are_a_matrix_of_outputs_by_inputs() -> None:
     assert matrix == sympy.Matrix([[x[0], x[1], x[2], 0, 0, 0], [0, 0, 0, x[0], x[1], x[2]]])
 
 
+def test_expressions_that_are_too_deep_are_not_written() -> None:
+    poly = WORLD("s")
+    for _ in range(3000):
+        poly = WORLD.algebra.apply("tanh", poly)
+    with pytest.raises(TooLarge, match="nested more than 100 deep"):
+        symbols.expression(poly, WORLD.lookup)
+
+
 def test_entries_that_are_too_many_are_not_written() -> None:
     poly = sum_over(multiply(WORLD("A", "i", "k"), WORLD("A", "k", "j")), [("k", D)])
     with pytest.raises(TooLarge, match="more than 20000 factors"):

@@ -298,6 +298,17 @@ def test_functions_nested_deeper_than_anyone_reads_are_refused() -> None:
         matrices.from_poly(poly, (), (), w.lookup)
 
 
+def test_an_array_called_sigma_does_not_look_like_the_sigmoid() -> None:
+    world = World()
+    world.new("sigma", n, n, value=0.0)
+    for name in ("x", "y"):
+        world.new(name, n, value=0.0)
+    inner = world.algebra.bracket(minus(world("x", "j"), world("y", "j")))
+    poly = sum_over(times(world("sigma", "i", "j"), inner), [("j", n)])
+    tree = matrices.from_poly(poly, ("i",), (n,), world.lookup)
+    assert typeset.text(tree) == "σ (x − y)"
+
+
 def test_the_same_polynomial_gives_the_same_text() -> None:
     texts = set()
     for _ in range(3):
