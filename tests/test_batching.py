@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_graphs import random_graph
 
@@ -54,6 +54,7 @@ def test_every_primitive_has_a_rule() -> None:
     assert set(batching.RULES) == set(ops.PRIMITIVES)
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     length=st.integers(1, 25),
@@ -63,6 +64,7 @@ def test_random_graphs_equal_a_loop(seed: int, length: int, stacked: set[str]) -
     assert_like_a_loop(random_graph(seed, length, scalar=False), stacked, seed)
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 10**6), length=st.integers(1, 12))
 def test_gradients_equal_a_loop(seed: int, length: int) -> None:
     assert_like_a_loop(grad(random_graph(seed, length)), {"x1", "x3", "x5"}, seed)

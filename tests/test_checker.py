@@ -11,7 +11,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_graphs import random_graph
 
@@ -94,12 +94,14 @@ def test_primitives_pass(name: str) -> None:
         assert report.ok, report
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 10**6), length=st.integers(1, 20))
 def test_smooth_random_graphs_pass(seed: int, length: int) -> None:
     report = check(random_graph(seed, length, kinks=False), seed=seed)
     assert report.ok, report
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 10**6), length=st.integers(1, 20))
 def test_random_graphs_pass_unless_they_sit_on_a_kink(seed: int, length: int) -> None:
     report = check(random_graph(seed, length), seed=seed)
@@ -335,6 +337,7 @@ def test_a_backward_pass_that_does_not_begin_with_one() -> None:
     assert report.rows[0].ratio == pytest.approx(3.0) or report.blame.analytic == 3.0
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 10**6), data=st.data())
 def test_a_node_of_a_random_backward_pass_is_spoiled(seed: int, data: st.DataObject) -> None:
     """Multiply one contribution by 1.5: the step that made it is blamed, whatever it is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_graphs import random_graph
 
@@ -47,6 +47,7 @@ def one_by_one(
     return np.array(rows).reshape(len(SIGNS), -1)
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 10**6), length=st.integers(1, 20))
 def test_probes_equal_one_evaluation_after_the_other(seed: int, length: int) -> None:
     g = random_graph(seed, length, kinks=False)
@@ -94,6 +95,7 @@ def test_cones_of_matrices(name: str) -> None:
     np.testing.assert_allclose(got, one_by_one(g, point, source, steps), rtol=1e-11)
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 10**6), length=st.integers(1, 20))
 def test_several_sources_in_one_stack(seed: int, length: int) -> None:
     g = random_graph(seed, length, kinks=False)
@@ -125,6 +127,7 @@ def test_a_cone_keeps_only_what_moves() -> None:
     assert cone.cost({}) < 20 * 4 * 200 * 100
 
 
+@settings(deadline=None)
 @given(st.integers(0, 3), st.data())
 def test_products_equal_einsum(extra: int, data: st.DataObject) -> None:
     letters = "abcde"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_graphs import random_graph
 
@@ -214,6 +214,7 @@ def test_impossible_sizes_are_refused() -> None:
         sample(b.build({"f": b.map("exp", x), "g": b.map("exp", y)}))
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 10**6), length=st.integers(1, 20))
 def test_random_graphs_have_points(seed: int, length: int) -> None:
     g = grad(random_graph(seed, length))
