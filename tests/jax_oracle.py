@@ -161,8 +161,10 @@ def _scalar(function):
 
 RULES = {
     **{name: _plain(getattr(np, name)) for name in (
-        "sin cos tan tanh sinh cosh exp log log1p expm1 sqrt abs sign floor isfinite square").split()},
-    "add": _plain(np.add), "sub": _plain(np.subtract), "mul": _plain(np.multiply),
+        "sin cos tan tanh sinh cosh exp log log1p expm1 sqrt abs sign floor isfinite").split()
+    },
+    "square": _plain(np.square), "add": _plain(np.add),
+    "sub": _plain(np.subtract), "mul": _plain(np.multiply),
     "div": _plain(np.divide), "neg": _plain(np.negative), "max": _plain(np.maximum),
     "min": _plain(np.minimum), "pow": _plain(np.power), "atan2": _plain(np.arctan2),
     "atan": _plain(np.arctan), "asin": _plain(np.arcsin), "acos": _plain(np.arccos),

@@ -15,7 +15,8 @@ UNARY = (
     "np.where({0} > 0, {0}, 0.1*{0})", "np.sign({0})*{0}", "np.log(2 + np.sin({}))",
     "np.cosh(0.5*{})", "np.sinh(0.5*{})", "np.clip({}, -0.7, 0.9)", "1/(1 + np.exp(-{}))",
     "np.minimum({}, 0.4)**2", "(1 + np.abs({}))**0.3", "2**(0.3*{})", "np.log(np.cosh({}))",
-    "np.tan(0.3*{})", "np.arcsin(0.9*np.sin({}))", "{} + np.ones_like({})", "(0.5*{0})/(1 + {0}**2)",
+    "np.tan(0.3*{})", "np.arcsin(0.9*np.sin({}))", "{} + np.ones_like({})",
+    "(0.5*{0})/(1 + {0}**2)",
     "np.where(np.abs({0}) < 0.5, 0.5*{0}**2, np.abs({0}) - 0.125)",
 )  # fmt: skip
 BINARY = (
@@ -91,7 +92,8 @@ def _size(shape):
 def _unary(w):
     x = w.any()
     if w.chance(0.25):  # two at once, so that chains of elementwise functions stand in one line
-        return w.emit(w.one(*UNARY).format(*[f"({w.one(*UNARY).format(*[x] * 2)})"] * 2), w.shapes[x])
+        inner = f"({w.one(*UNARY).format(x, x)})"
+        return w.emit(w.one(*UNARY).format(inner, inner), w.shapes[x])
     return w.emit(w.one(*UNARY).format(x, x), w.shapes[x])
 
 
@@ -147,7 +149,8 @@ def _reduce(w):
     if kind == "std" and _size([w.shapes[x][a] for a in axes]) == 1:
         kind = "var"  # the standard deviation of one number is 0 and has no gradient
     method = w.chance(0.3) and kind != "std"
-    call = f"{x}.{kind}({arguments})" if method else f"np.{kind}({x}{', ' if arguments else ''}{arguments})"
+    given = f"{x}, {arguments}" if arguments else x
+    call = f"{x}.{kind}({arguments})" if method else f"np.{kind}({given})"
     return w.emit(f"np.tanh({call})" if kind == "prod" else call, shape)
 
 
@@ -293,7 +296,8 @@ def _loop(w):
     kind = w.one("layer", "rows", "plus", "comprehension", "scan")
     if kind == "layer":
         weights, bias = w.of((shape[-1], shape[-1])), w.of(shape[-1:])
-        w.lines += [f"for i in range({w.one(2, 3)}):", f"    {name} = np.tanh({name} @ {weights} + {bias})"]
+        step = f"    {name} = np.tanh({name} @ {weights} + {bias})"
+        w.lines += [f"for i in range({w.one(2, 3)}):", step]
     elif kind == "rows":
         rows = w.of((3, *shape))
         w.lines += ["for i in range(3):", f"    {name} = np.sin({name}) + i*{rows}[i]"]
@@ -321,7 +325,9 @@ def _function(w):
 def _linalg(w):
     x = w.any(2, 2)
     n, _ = w.shapes[x]
-    kind = w.one("inv", "det", "logdet", "trace", "diag", "norm", "norms", "tril", "softmax", "solve")
+    kind = w.one(
+        "inv", "det", "logdet", "trace", "diag", "norm", "norms", "tril", "softmax", "solve"
+    )
     square = f"({x} @ {x}.T + 2*np.eye({n}))"
     if kind == "inv":
         return w.emit(f"np.linalg.inv{square}", (n, n))
@@ -341,9 +347,8 @@ def _linalg(w):
         return w.emit(f"np.linalg.norm({x} + 1, axis=-1, keepdims=True)", (n, 1))
     if kind == "tril":
         return w.emit(w.one("np.tril({})", "np.triu({})").format(x), w.shapes[x])
-    return w.emit(f"np.exp({x} - np.max({x}, axis=-1, keepdims=True))/"
-                  f"np.sum(np.exp({x} - np.max({x}, axis=-1, keepdims=True)), axis=-1, keepdims=True)",
-                  w.shapes[x])  # fmt: skip
+    shifted = f"np.exp({x} - np.max({x}, axis=-1, keepdims=True))"
+    return w.emit(f"{shifted}/np.sum({shifted}, axis=-1, keepdims=True)", w.shapes[x])
 
 
 def _unpack(w):
@@ -386,4 +391,5 @@ def program(rnd, longest=12):
              for each in ends]  # fmt: skip
     w.lines.append(f"f = {' + '.join(parts)} + 0.5*np.sum(v)")
     text = "\n".join(w.lines)
-    return text, {name: shape for name, shape in w.inputs.items() if re.search(rf"\b{name}\b", text)}
+    read = set(re.findall(r"\bx\d+\b", text))
+    return text, {name: shape for name, shape in w.inputs.items() if name in read}

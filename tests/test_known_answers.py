@@ -7,8 +7,16 @@ The answers' texts are trusted test data and are evaluated by NumPy; see `answer
 import numpy as np
 import pytest
 from answers import (
-    changed, claim, derivative, graph_of, left_side, load, numbers, point_of, wrong_variants,
-)  # fmt: skip
+    changed,
+    claim,
+    derivative,
+    graph_of,
+    left_side,
+    load,
+    numbers,
+    point_of,
+    wrong_variants,
+)
 
 import graphdbg as gd
 from graphdbg.errors import ShapeError
