@@ -132,7 +132,7 @@ def _same(witness: Witness, node: int, rebuilt: int) -> float:
             return 0.0
         if off > ROUNDING * size and off > ROUNDING * (largest := _largest(trace)):
             worst = min(worst, -np.log10(off / max(size, ROUNDING * largest)))
-    return worst
+    return max(worst, 0.0)
 
 
 def _largest(trace: Trace) -> float:
