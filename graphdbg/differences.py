@@ -141,6 +141,12 @@ def paths(graph: Graph, sources: Sequence[int], target: int) -> list[int]:
     """The nodes that depend on a source and lead to the target, in tape order; no sources.
 
     What a `StopGradient` holds back stays as it is: derivatives are taken with it fixed.
+
+    >>> b = Builder()
+    >>> x, y = b.input("x"), b.input("y")
+    >>> f = b.map("mul", b.map("exp", x), b.map("exp", y))
+    >>> paths(b.build([f]), [x], f)
+    [2, 4]
     """
     wanted = bytearray(target + 1)
     wanted[target] = 1
@@ -277,6 +283,9 @@ def product_plan(left: str, right: str, output: str) -> Callable[[Array, Array],
     """A two-operand einsum as a stack of matrix products, or None where it is none.
 
     Letters are stacked (in both and the output), summed (in both) or free (in one).
+
+    >>> product_plan("ij", "kj", "ki")(np.eye(2), np.array([[1.0, 2.0]]))
+    array([[1., 2.]])
     """
     if any(len(set(part)) < len(part) for part in (left, right, output)):
         return None
@@ -307,7 +316,12 @@ def product_plan(left: str, right: str, output: str) -> Callable[[Array, Array],
 
 
 def moved(base: Array, entries: Array, steps: Array) -> Array:
-    """A stack of `base`, in row k of which the entry `entries[k]` (counted flat) has moved."""
+    """A stack of `base`, in row k of which the entry `entries[k]` (counted flat) has moved.
+
+    >>> moved(np.zeros(2), np.array([0, 1]), np.array([0.5, 0.25]))
+    array([[0.5 , 0.  ],
+           [0.  , 0.25]])
+    """
     stack = np.empty((len(entries), *np.shape(base)))
     stack[...] = base
     stack.reshape(len(entries), -1)[np.arange(len(entries)), entries] += steps

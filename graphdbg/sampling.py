@@ -77,6 +77,11 @@ def sizes_for(graph: Graph, dims: Mapping[str, int] | None = None, seed: int = 0
     """Sizes for the named dimensions: all different, and with them every shape is positive.
 
     Raises ValueGivenError where there are none.
+
+    >>> from graphdbg.graph import Builder
+    >>> b = Builder()
+    >>> sizes_for(b.build([b.input("x", (sizes.named("n"), sizes.named("k")))]))
+    {'n': 5, 'k': 3}
     """
     free = sorted(graph.dims - set(dims or {}), key=_first_use(graph))
     if not free:
