@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .differences import TINY, Runner, Values
+from .differences import TINY
 from .errors import ValueGivenError
 from .evaluator import Trace, as_array, bind, evaluate
 from .findings import kinks_at, nonfinite_at
@@ -30,6 +30,7 @@ from .graph import Graph, Pass
 from .local_rules import Fault, LocalRules
 from .moves import Group, groups_of, noise_at
 from .naming import describe
+from .runner import Runner, Values
 from .sampling import sample
 from .verdicts import GOOD, NOT_FINITE, WRONG, Blame, Report, Row
 

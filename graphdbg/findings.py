@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import ops, scalars
-from .differences import KINKS, Values, is_kinked
+from .differences import KINKS, is_kinked
 from .gradients import active_nodes
 from .graph import NONE, PHASES, Graph, Pass
+from .runner import Values
 from .verdicts import Kink, NonFinite
 
 CONVENTIONS = {

@@ -15,17 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .differences import (
-    LEVELS,
-    RATIO,
-    SIGNS,
-    TINY,
-    Dims,
-    Values,
-    ridders,
-    slopes,
-)
+from .differences import LEVELS, RATIO, SIGNS, TINY, ridders, slopes
 from .moves import BUDGET, ROUNDING, Directions, Entries, Group, Indices, Moves
+from .runner import Dims, Values
 from .verdicts import CONVENTION, GOOD, JUMP, NOISY, NOT_FINITE, WRONG, Row
 
 Array = NDArray[np.float64]

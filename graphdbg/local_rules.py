@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import ops, scalars
-from .differences import EPS, Dims, Step, Values, step_of
+from .differences import EPS
 from .gradients import active_nodes
 from .graph import Graph, Pass
 from .node_slopes import RTOL, Line, Slope
+from .runner import Dims, Step, Values, step_of
 
 Array = NDArray[np.float64]
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import ops, sizes
-from .differences import EPS, KINKED_STEP, SIGNS, SMOOTH_STEP, Dims, Probe, Values
+from .differences import EPS, KINKED_STEP, SIGNS, SMOOTH_STEP, Probe
 from .graph import Graph, Pass
+from .runner import Dims, Values
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]

@@ -15,19 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import ops, scalars
-from .differences import (
-    EPS,
-    KINKED_STEP,
-    LEVELS,
-    RATIO,
-    SIGNS,
-    SMOOTH_STEP,
-    TINY,
-    Dims,
-    ridders,
-    slopes,
-)
+from .differences import EPS, KINKED_STEP, LEVELS, RATIO, SIGNS, SMOOTH_STEP, TINY, ridders, slopes
 from .evaluator import RULES
+from .runner import Dims
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

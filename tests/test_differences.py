@@ -15,18 +15,17 @@ from graphdbg.differences import (
     RATIO,
     SIGNS,
     Probe,
-    Runner,
     Witness,
     agrees,
     bottleneck,
     moved,
     paths,
-    product_plan,
     ridders,
     slopes,
 )
 from graphdbg.evaluator import evaluate
 from graphdbg.graph import Builder, Graph
+from graphdbg.runner import Runner, product_plan
 from graphdbg.sampling import sample
 
 

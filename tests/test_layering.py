@@ -26,8 +26,8 @@ ORDER = """
     terms reduction elementwise normal lowering rebuild entrywise jacobians facts proofs
     trees products sums leaves contraction indexed kronecker matrices
     numpy_notation spacing unicode_notation latex_notation typeset symbols display
-    cones runner differences verdicts findings node_slopes moves gradient_rows local_rules given_gradients
-    checker
+    cones runner differences verdicts findings node_slopes moves gradient_rows local_rules
+    given_gradients checker
     compiler_programs compiler_products compiler_scalar compiler_lowering compiler_levels
     compiler_blocks compiler_arrays fast compiler
     stamps formula formulas explanations
