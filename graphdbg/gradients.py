@@ -100,7 +100,7 @@ def require_scalar(graph: Graph, target: int) -> None:
             f"a gradient needs a scalar, but '{name}' has shape {to_text(shape)}: "
             f"take sum({name}) or mean({name}), one entry such as "
             f"{name}[{', '.join('0' * len(shape))}], or ask for the Jacobian of '{name}'",
-            span=graph.spans[target],
+            span=graph.place(target),
             node=name,
         )
 

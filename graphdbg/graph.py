@@ -160,6 +160,13 @@ class Graph:
             PHASES[self.phases[at]],
         )
 
+    def place(self, at: int) -> Span | None:
+        """Where node `at` stands in the program itself: a library function's at its call."""
+        span, frame = self.spans[at], self.frames[at]
+        while frame != NONE:
+            span, frame = self.calls[frame].span or span, self.calls[frame].parent
+        return span
+
     @property
     def inputs(self) -> tuple[str, ...]:
         """The names of the inputs, in tape order."""

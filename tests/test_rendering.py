@@ -96,6 +96,12 @@ def test_open_calls_say_which_call_they_are_in() -> None:
     assert {row.call for row in rows if row.depth == 1} == {"outer(x)"}
 
 
+def test_lines_are_those_of_the_program() -> None:
+    trace = traced("x: Real[3]\np = softmax(x)\nf = sum(log(p))")
+    lines = {row.name: row.line for row in report.forward_rows(trace)}
+    assert (lines["x"], lines["p"], lines["p.e"], lines["f"]) == (1, 2, 2, 3)
+
+
 def test_the_middle_of_a_long_list_is_left_out() -> None:
     assert report.without_middle(list(range(10)), 4) == [0, 1, 8, 9]
     assert report.without_middle([1, 2], 4) == [1, 2]

@@ -167,7 +167,7 @@ def forward_rows(trace: Trace, depth: int | None = None) -> list[NodeRow]:
         if depth is not None:
             frames = frames[:depth]
         call = call_text(graph, graph.calls[frames[-1]]) if frames else None
-        span = graph.spans[at]
+        span = graph.place(at)
         rows.append(
             NodeRow(
                 graph.names[at],
