@@ -108,6 +108,8 @@ def _slices(
     sized = {fixed.get(index, index): dim for index, dim in dims.items()}
     padded: tuple[str | None, ...] = (*free[-2:], None, None)
     body = writer.oriented(reindex(poly, fixed), padded[0], padded[1], sized)
+    if not writer.sliced.issuperset(fixed.values()):
+        raise NoMatrix  # rows of matrices: entries say more
     return Slices(body.shape, tuple((new, sized[new]) for new in fixed.values()), body, entries)
 
 
@@ -154,6 +156,7 @@ class Writer:
         self.names = names
         self.letters = letters
         self.fixed: set[str] = set()
+        self.sliced: set[str] = set()  # those that turned an array of more axes into a matrix
         self._inner: dict[tuple[Base, tuple[Dim, ...]], Tree] = {}
         self._leaves: dict[int, Tree] = {}
 
@@ -293,6 +296,8 @@ class Writer:
             leading = sum(i in self.fixed for i in indices)
             if len(indices) > 2 and not self.fixed.issuperset(indices[:leading]):
                 raise NoMatrix  # T[:,:,i]: nobody reads that as a matrix
+            if len(indices) > 2:
+                self.sliced |= self.fixed.intersection(indices)
             axes = getattr(tree, "axes", ()) or tree.shape
             shape = extent(tuple(d for d, i in zip(axes, kept) if i is None))
             return Entry(shape, tree, kept), variables

@@ -88,9 +88,10 @@ def _sum(tree: t.Sum) -> Piece:
     out = ""
     for term in tree.terms:
         value, above, below, body = products.split(term)
-        if whole and body is not None and _is_spread(body):
-            pieces = _spread(body)
-            written, level = _join(value, above, below, pieces)
+        if whole and isinstance(body, t.Product) and _is_spread(body):
+            ones = type(body.factors[0]) is t.Ones and len(body.factors) == 2
+            piece = None if ones and _is_ones_row(body.factors[1]) else _spread(body)
+            written, level = _join(value, above, below, piece)
         else:
             written, level = _write(term)
         if out and written.startswith("-") and level != SUM:
@@ -113,10 +114,7 @@ def _is_ones_row(tree: Tree) -> bool:
 def _spread(body: Tree) -> Piece:
     """`1bᵀ` next to a whole matrix is broadcasting: `b`, and `a1ᵀ` is `a[:, None]`."""
     assert type(body) is t.Product
-    first, *_, last = body.factors
-    if type(first) is t.Ones and _is_ones_row(last):
-        return "1", ATOM
-    if type(first) is t.Ones:
+    if type(body.factors[0]) is t.Ones:
         return _chain(body.factors[1:])
     return _grouped(_chain(body.factors[:-1]), ATOM) + "[:, None]", ATOM
 

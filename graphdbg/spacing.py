@@ -46,7 +46,8 @@ def is_tight(left: str, a: Tree, right: str, b: Tree, compact: bool) -> bool:
     `compact` is a product of single letters and brackets without an outer product.
     """
     if type(a) is t.Ones:
-        return not (type(b) is t.Transpose and type(b.body) is t.Ones)
+        ones = type(b) is t.Transpose and type(b.body) is t.Ones
+        return (is_letter(b) and not ones) or right[0] == "("
     if is_outer(a, b):
         return False
     if right[0] == "(":

@@ -18,6 +18,7 @@ from .trees import (
     Extent,
     Hadamard,
     Identity,
+    Kron,
     Number,
     Ones,
     Power,
@@ -47,6 +48,8 @@ def sum_of(terms: Sequence[Tree], shape: Extent) -> Tree:
     if shape != SCALAR:
         if all(each.shape == SCALAR for each in flat):
             return spread(sum_of(flat, SCALAR), shape)
+        if None not in shape and any(type(split(each)[3]) in _MATRICES for each in flat):
+            flat = _explicit(flat, shape)
         if 1 < len(flat) <= MOST:
             flat = _collect(flat, shape)
     return _with_content([split(each) for each in flat], shape)
@@ -59,6 +62,17 @@ def spread(scalar: Tree, shape: Extent) -> Tree:
     if columns is not None:
         parts.append(transpose(Ones((columns, None))))
     return scale(Fraction(1), (scalar,), (), product(*parts))
+
+
+# `I − 1/n` would be read as a multiple of I; beside elementwise arrays, `1 − H ⊙ H` is clear.
+_MATRICES = (Identity, Diag, Product, Kron)
+
+
+def _explicit(terms: list[Tree], shape: Extent) -> list[Tree]:
+    """The terms with scalars, joined in one, times `1 1ᵀ`."""
+    arrays = [each for each in terms if each.shape != SCALAR]
+    scalars = [each for each in terms if each.shape == SCALAR]
+    return [*arrays, spread(sum_of(scalars, SCALAR), shape)] if scalars else terms
 
 
 def _flatten(tree: Tree) -> tuple[Tree, ...]:

@@ -131,6 +131,10 @@ CASES: list[tuple[str, Poly, dict[str, Dim], str, str]] = [
      "(I − u uᵀ)/‖x‖", "(np.eye(d) - np.outer(u, u)) / np.linalg.norm(x)"),
     ("affine", add(sum_over(times(w("X", "i", "k"), w("W", "k", "j")), D1), w("c", "j")),
      {"i": n, "j": h}, "XW + 1cᵀ", "X @ W + c"),
+    ("centring", minus(delta("i", "j"), reciprocal("n")), {"i": n, "j": n}, "I − 1 1ᵀ / n",
+     "np.eye(n) - 1 / n"),
+    ("elementwise sum", minus(constant(1), times(w("P", "i", "j"), w("P", "i", "j"))),
+     {"i": n, "j": k}, "1 − P ⊙ P", "1 - P**2"),
     ("function of a matrix",
      applied("tanh", sum_over(times(w("X", "i", "k"), w("W", "k", "j")), D1)), {"i": n, "j": h},
      "tanh(XW)", "np.tanh(X @ W)"),
@@ -172,6 +176,13 @@ def test_a_known_formula(
     tree = matrices.from_poly(poly, tuple(dims), dims, w.lookup)
     assert typeset.text(tree) == unicode
     assert typeset.python(tree) == code
+
+
+def test_rows_of_a_matrix_are_no_slices() -> None:
+    poly = times(w("A", "j", "k"), w("A", "l", "i"))
+    tree = matrices.from_poly(poly, "ijkl", (d, d, d, d), w.lookup, rows=2)
+    assert typeset.text(tree) == "A[j,k] A[l,i]"
+    assert matrices.notation_of(tree) == "index"
 
 
 def test_the_gradient_of_a_scalar_can_be_a_row() -> None:
