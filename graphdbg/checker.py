@@ -276,7 +276,7 @@ def _given(gradients: Gradients, point: Mapping[str, Any]) -> dict[str, Array]:
 
 
 def _blame(graph: Graph, fault: Fault) -> Blame:
-    names, span = graph.names, graph.spans[fault.y]
+    names, span = graph.names, graph.place(fault.y)
     args = [names[arg] for arg in graph.args[fault.y]]
     operand = args[fault.slot] if args else ""
     return Blame(

@@ -73,7 +73,7 @@ def _felt(
 def _kink(graph: Graph, at: int, entries: NDArray[np.bool_]) -> Kink:
     op: Any = graph.ops[at]
     function = op.function if type(op) is ops.Map else op.kind
-    span = graph.spans[at]
+    span = graph.place(at)
     return Kink(
         graph.names[at],
         function,
@@ -141,7 +141,7 @@ def _explain(graph: Graph, values: Values, at: int, harmless: bool) -> NonFinite
         sentence += _backward_reason(graph, values, at, entry)
     if harmless:
         sentence += "; what was asked for is finite all the same"
-    span = graph.spans[at]
+    span = graph.place(at)
     return NonFinite(
         graph.names[at],
         PHASES[graph.phases[at]],

@@ -87,7 +87,7 @@ def _compare(graph: Graph, backward: Pass, at: int, given: Array, trace: Trace) 
 
 def _made(graph: Graph, at: int, *rest: Any) -> Given:
     entry, given, analytic, numeric, error, ok, note = rest
-    span = graph.spans[at]
+    span = graph.place(at)
     line, text = (span.line, span.text) if span else (0, "")
     return Given(graph.names[at], entry, given, analytic, numeric, error, ok, line, text, note)
 

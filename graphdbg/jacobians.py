@@ -52,7 +52,7 @@ def _require_size(graph: Graph, of: str, wrt: str) -> None:
             f"the Jacobian of '{of}' {to_text(rows)} by '{wrt}' {to_text(columns)} has {count:,} "
             f"entries, more than {MAX_ENTRIES:,}: take the gradient of a scalar such as "
             f"sum({of}), smaller sizes, or named dimensions, which are checked at small sizes",
-            span=graph.spans[graph.id(of)],
+            span=graph.place(graph.id(of)),
             node=of,
         )
 

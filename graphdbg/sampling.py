@@ -267,7 +267,7 @@ class Sampler:
         return ValueGivenError(
             f"no random point found in {TRIES} tries: {trouble.what}; "
             "declare the domains of the inputs (Positive, Probability, ...) or give values",
-            span=self.graph.spans[trouble.node],
+            span=self.graph.place(trouble.node),
             node=name,
         )
 
