@@ -17,7 +17,6 @@ from .unicode_notation import (
     SUM,
     Piece,
     TextWriter,
-    decimal,
 )
 
 _TO_LATEX = {letter: "\\" + name.rstrip("_") for name, letter in GREEK.items()}
@@ -129,7 +128,7 @@ class LatexWriter(TextWriter):
 
     def number(self, value: Fraction) -> Piece:
         """A number, with its sign."""
-        if value.denominator == 1 or decimal(abs(value)):
+        if value.denominator == 1 or self.decimal(abs(value)):
             return super().number(value)
         sign = "-" if value < 0 else ""
         size = abs(value)

@@ -104,6 +104,14 @@ class TextWriter:
         """A square root."""
         return "√" + self.at(tree, ATOM), MARKED
 
+    def decimal(self, value: Fraction) -> str | None:
+        """A number as decimals, `2.5·10⁻⁷` when it is small; None where that is not exact."""
+        mantissa, _, exponent = (decimal(value) or "").partition("e")
+        if not exponent:
+            return mantissa or None
+        small = self.raised("10", Fraction(int(exponent)))
+        return small if mantissa == "1" else f"{mantissa}{self.dot}{small}"
+
     def glyph(self, value: Fraction) -> str | None:
         """A number that has a sign of its own, else None."""
         return GLYPHS.get(value)
@@ -185,7 +193,7 @@ class TextWriter:
         """A number, with its sign."""
         size = abs(value)
         sign = self.minus if value < 0 else ""
-        written = decimal(size) or self.glyph(size)
+        written = self.decimal(size) or self.glyph(size)
         if written is None:
             written = str(size)
         level = ATOM if not sign and "/" not in written else SUM if sign else ELEMENTWISE
@@ -209,7 +217,7 @@ class TextWriter:
         return (self.minus + top[0], SUM) if tree.number < 0 else top
 
     def _coefficient(self, size: Fraction, tree: t.Scale) -> tuple[str, int]:
-        short = decimal(size)
+        short = self.decimal(size)
         if short:
             return short, 1
         simple = tree.body is None and all(type(each) in _LETTERS for each in tree.above)
