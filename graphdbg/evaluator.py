@@ -61,14 +61,17 @@ def evaluate(graph: Graph, point: Mapping[str, ArrayLike]) -> Trace:
     array(-12.)
     """
     bound, dims = bind(graph, point)
+    precision = np.result_type(*bound.values()) if bound else np.dtype(float)
     values: list[Any] = []
     with np.errstate(all="ignore"):
         for op, args in zip(graph.ops, graph.args, strict=True):
             if type(op) is ops.Input:
                 values.append(bound[op.name])
-            else:
-                operands = [values[arg] for arg in args]
-                values.append(RULES[type(op)](op, operands, dims))
+                continue
+            value = RULES[type(op)](op, [values[arg] for arg in args], dims)
+            if not args and value.dtype != precision:
+                value = value.astype(precision)  # a literal never widens the inputs' precision
+            values.append(value)
     return Trace(graph, values, dims)
 
 
