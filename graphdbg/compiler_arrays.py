@@ -9,22 +9,24 @@ The source only ever contains names, shapes and einsum specifications made here,
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import evaluator
-from .compiler_blocks import aligned, faster_product
+from .compiler_blocks import faster_product
+from .compiler_memory import Memory, Outputs
 from .compiler_programs import MASKS, Ints, Program
 from .scalars import TABLE
 
 Array = NDArray[Any]
 
 DOT_SUM = 4096  # up to so many numbers are summed by a product with ones, which is less exact
+SHORT = 64  # a row up to so long is reduced faster as a column: rows share vector registers then
+WIDE = 1024  # elements from which on bools are made first and then made floats
 RECYCLED = 32768  # bytes from which on an output is worth keeping: allocating less is cheap
 
 UFUNCS: dict[str, Any] = {
@@ -115,70 +117,6 @@ def view_text(name: str, detail: tuple[str, Any]) -> str:
         case "transpose" if parameter == (1, 0):
             return f"{name}.T"
     return f"{name}.{method}({parameter})"
-
-
-# ------------------------------------------------------------------ memory
-
-
-@dataclass
-class Memory:
-    """Work arrays: raw memory that is handed on when the value in it is dead."""
-
-    free: list[Array] = field(default_factory=list)
-    until: dict[int, int] = field(default_factory=dict)  # id of the memory: its value's last use
-    blocks: dict[int, Array] = field(default_factory=dict)
-
-    def take(self, shape: Ints, dtype: np.dtype[Any], last: int) -> tuple[Array, int]:
-        """An array of its own until instruction `last`, and the id of its memory."""
-        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        fitting = [block for block in self.free if size <= block.size <= 4 * size + 1024]
-        if fitting:
-            block = min(reversed(fitting), key=lambda each: each.size)
-            self.free = [each for each in self.free if each is not block]
-        else:
-            block = aligned(size)
-        self.blocks[id(block)] = block
-        self.until[id(block)] = last
-        return block[:size].view(dtype).reshape(shape), id(block)
-
-    def release(self, now: int) -> None:
-        """Free the memory whose values were used for the last time."""
-        for key in [key for key, last in self.until.items() if last <= now]:
-            del self.until[key]
-            self.free.append(self.blocks[key])
-
-
-class Outputs:
-    """New arrays for one output: one that was handed out before and nobody holds any more, if any.
-
-    A large new array costs a page fault per 4 KB, which is a tenth of a training step.
-    """
-
-    def __init__(self, shape: Ints, dtype: np.dtype[Any]) -> None:
-        self.shape, self.dtype = shape, dtype
-        self.kept: list[Array] = [np.empty(0), np.empty(0)]
-        self.alone = sys.getrefcount(self.kept[0])  # the count of one that only `kept` holds
-        self.kept = []
-
-    def take(self) -> Array:
-        """An array that nobody else holds; views of an array hold it too."""
-        kept = self.kept
-        for at in range(len(kept)):
-            if sys.getrefcount(kept[at]) == self.alone:
-                if self._is_as_made(kept[at]):
-                    return kept[at]
-                del kept[at]
-                break
-        made = np.empty(self.shape, self.dtype)
-        kept.append(made)
-        if len(kept) > 2:  # a loop holds one call's results while the next one runs
-            del kept[0]
-        return made
-
-    def _is_as_made(self, array: Array) -> bool:
-        """Whether its last holder left shape, type and flags alone."""
-        fresh = array.flags.c_contiguous and array.flags.writeable
-        return fresh and array.shape == self.shape and array.dtype == self.dtype
 
 
 # ------------------------------------------------------------------ writing
@@ -292,7 +230,7 @@ class Writer:
 
     def _output(self, at: int, shape: Ints, dtype: np.dtype[Any]) -> str:
         name = self.names[at] = f"o{at}"
-        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        size = math.prod(shape) * dtype.itemsize
         if size >= RECYCLED:
             self.lines.append(f"{name} = {self._keep(Outputs(shape, dtype).take, 'take')}()")
         else:
@@ -344,12 +282,21 @@ class Writer:
             place = self._reuse(at, args)
         place = place or self._place(at)
         if ufunc is not None:
-            self.lines.append(f"{ufunc.__name__}({', '.join(texts.values())}, out={place})")
+            self._ufunc(at, ufunc.__name__, ", ".join(texts.values()), place)
         elif function in STEPS:
             self._steps(at, function, texts["a"], place)
         else:
             name = self._keep(TABLE[function].numeric, "f")
             self.lines.append(f"copyto({place}, {name}({', '.join(texts.values())}))")
+
+    def _ufunc(self, at: int, name: str, operands: str, place: str) -> None:
+        """A wide comparison is one of bools, then copied: NumPy would convert bit by bit."""
+        shape = self.program.shapes[at]
+        if self.program.is_mask(at) and math.prod(shape) >= WIDE:
+            mask = self._scratch(at, shape, bool)
+            self.lines += [f"{name}({operands}, out={mask})", f"copyto({place}, {mask})"]
+        else:
+            self.lines.append(f"{name}({operands}, out={place})")
 
     def _operand(self, arg: int, at: int) -> str:
         """An operand's name; a number takes the result's type."""
@@ -395,7 +342,7 @@ class Writer:
         (arg,) = args
         shape, dtype = self.program.shapes[arg], self.program.dtypes[arg]
         name, rank = self.names[arg], len(shape)
-        length = int(np.prod([shape[axis] for axis in axes], dtype=np.int64))
+        length = math.prod(shape[axis] for axis in axes)
         place = self._place(at)
         flat = self.static[arg] if arg in self.static else None
         if length > DOT_SUM:
@@ -418,9 +365,14 @@ class Writer:
 
     def _reduce(self, at: int, detail: Any, args: Ints) -> None:
         kind, axes = detail
-        ufunc = REDUCTIONS[kind].__name__
+        ufunc, (arg,) = REDUCTIONS[kind].__name__, args
+        name, shape = self.names[arg], self.program.shapes[arg]
         axis = axes[0] if len(axes) == 1 else axes
-        self.lines.append(f"{ufunc}.reduce({self.names[args[0]]}, {axis}, None, {self._place(at)})")
+        if len(shape) == 2 and axis == 1 and shape[1] <= SHORT < math.prod(shape):
+            copy = self._scratch(at, shape[::-1], self.program.dtypes[arg])
+            self.lines.append(f"copyto({copy}, {name}.T)")
+            name, axis = copy, 0
+        self.lines.append(f"{ufunc}.reduce({name}, {axis}, None, {self._place(at)})")
 
     def _dot(self, at: int, detail: None, args: Ints) -> None:
         """`dot` for vectors; for two matrices `matmul`, as `dot` clears its result first."""

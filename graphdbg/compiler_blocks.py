@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .compiler_memory import aligned
+
 Array = NDArray[Any]
 Way = Callable[[Array, Array, Array], Any]
 SMALL = 1_000_000  # multiplications up to which OpenBLAS calls a product small
 LARGE = 100_000_000  # from here on, packing costs nothing compared to the product
 TRIALS = 8  # calls of each way; the fastest counts, as noise only ever adds
 GAIN = 0.97  # the blocks must be this much faster to be taken
-ALIGNMENT = 64  # bytes: a cache line and the widest vector register
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 LOPSIDED = 4  # how much longer one axis must be for blocks to have a chance
 
@@ -72,13 +73,6 @@ def faster_product(rows: int, inner: int, columns: int, dtype: np.dtype[Any]) ->
         scratch = aligned(size // inner * dtype.itemsize).view(dtype).reshape(columns, rows)
         return Product(partial(by_columns, counts[0], scratch)) if counts else np.matmul
     return np.matmul
-
-
-def aligned(size: int) -> Array:
-    """Memory of `size` bytes that begins at a cache line."""
-    raw = np.empty(size + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size]
 
 
 def by_blocks(count: int, a: Array, b: Array, out: Array) -> None:

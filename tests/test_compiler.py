@@ -14,10 +14,10 @@ from random_graphs import random_graph
 
 from graphdbg import fast, lazy, ops, scalars
 from graphdbg.compiler import MAX_SOURCE, Compiled, choose, compile
-from graphdbg.compiler_arrays import Outputs
 from graphdbg.compiler_blocks import Product, faster_product
 from graphdbg.compiler_levels import Tape
 from graphdbg.compiler_lowering import live_nodes, lower
+from graphdbg.compiler_memory import Outputs
 from graphdbg.compiler_scalar import is_plain
 from graphdbg.errors import GraphError, UnknownNameError, ValueGivenError
 from graphdbg.evaluator import evaluate
@@ -168,6 +168,21 @@ def test_contractions(spec: str, broadcast: int | None) -> None:
     rng = np.random.default_rng(0)
     point = {name: rng.normal(size=graph[name].shape) for name in graph.inputs}
     assert_same(compile(graph, ["y"]), graph, point)
+
+
+@pytest.mark.parametrize("kind", ["max", "min", "prod"])
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
+def test_reductions_of_many_short_rows(kind: str, axes: tuple[int, ...]) -> None:
+    b = Builder()
+    x = b.input("x", (300, 7))
+    y = b.emit(ops.Reduce(kind, axes), x)
+    masked = b.map("mul", b.map("gt", x, b.const(0.5)), x)
+    graph = b.build({"y": y, "masked": masked})
+    point = np.random.default_rng(0).normal(size=(300, 7))
+    point[3, 2] = np.nan
+    for _ in range(2):
+        assert_same(compile(graph), graph, {"x": point}, 1e-11)
+        point = point.T.copy().T
 
 
 def test_repeated_arrays_are_lowered_to_small_shapes() -> None:

@@ -29,7 +29,7 @@ ORDER = """
     cones runner differences verdicts findings node_slopes moves gradient_rows local_rules
     given_gradients checker
     compiler_programs compiler_products compiler_scalar compiler_lowering compiler_levels
-    compiler_blocks compiler_arrays fast compiler
+    compiler_memory compiler_blocks compiler_arrays fast compiler
     stamps formula formulas explanations
     rendering commands cli
 """.split()
