@@ -19,6 +19,7 @@ from .graph import NONE, Builder, Contribution, Graph, Pass
 from .jacobians import hessian_graph, jacobian_graph
 from .leaves import Names
 from .lowering import axes
+from .naming import gradient_names
 from .operations import write
 from .rebuild import rebuild
 from .sampling import sample
@@ -57,10 +58,9 @@ class Formulary:
         """The checked `Formula` of a node: a gradient's derivative, or a forward closed form."""
         graph, node = self.graph, self.graph.id(name)
         for backward in graph.passes:
-            of = graph.names[backward.of]
-            for y in backward.upstream:
-                if name == f"{of}.d_{graph.names[y]}":
-                    wrt = graph.names[y]
+            for y, gradient in backward.upstream.items():
+                if gradient == node and name in gradient_names(graph, backward.of, y):
+                    of, wrt = graph.names[backward.of], graph.names[y]
                     derivative = Derivative(name, of, wrt)
                     return self.make(node, f"∂{of}/∂{wrt}", derivative, y)
         return self.make(node, graph.names[node], None)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import lazy, ops, shapes
 from .errors import GraphError, ShapeError, UnknownNameError
-from .naming import default_names, describe
+from .naming import default_names, describe, gradient_ids
 from .ops import Op
 from .sizes import Dim, Shape, Size, names_in, to_text
 from .source import Source, Span
@@ -194,13 +194,9 @@ class Graph:
     @cached_property
     def ids(self) -> dict[str, int]:
         """The position of each name, other names of a node and names of gradients included."""
-        names = self.names
-        gradients = {
-            f"{names[backward.of]}.d_{names[y]}": g
-            for backward in self.passes
-            for y, g in backward.upstream.items()
-        }
-        return gradients | {name: at for at, name in enumerate(names)} | self.aliases
+        return (
+            gradient_ids(self) | {name: at for at, name in enumerate(self.names)} | self.aliases
+        )
 
     @cached_property
     def _given_ids(self) -> dict[str, int]:

@@ -40,6 +40,36 @@ def default_names(graph: Graph) -> list[str]:
     return names
 
 
+def gradient_ids(graph: Graph) -> dict[str, int]:
+    """Where the gradients are, by each of their names."""
+    others = _other_names(graph)
+    return {
+        name: g
+        for backward in graph.passes
+        for y, g in backward.upstream.items()
+        for name in _gradient_names(graph, others, backward.of, y)
+    }
+
+
+def gradient_names(graph: Graph, of: int, y: int) -> list[str]:
+    """What the gradient of node `of` by node `y` is called: `L.d_h`, by any names of the two."""
+    return _gradient_names(graph, _other_names(graph), of, y)
+
+
+def _gradient_names(graph: Graph, others: dict[int, list[str]], of: int, y: int) -> list[str]:
+    outputs = [graph.names[of], *others.get(of, ())]
+    operands = [graph.names[y], *others.get(y, ())]
+    return [f"{a}.d_{h}" for a in outputs for h in operands]
+
+
+def _other_names(graph: Graph) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for name, at in graph.aliases.items():
+        if name != graph.names[at]:
+            found.setdefault(at, []).append(name)
+    return found
+
+
 def _fresh(name: str, taken: set[str], shape: Shape) -> str:
     if name in taken and shape:
         name = f"{name}{to_text(shape)}"

@@ -400,6 +400,16 @@ def test_a_deep_residual_network_has_formulas():
     assert max(map(len, formula.definitions.values())) < 200
 
 
+def test_a_second_name_of_a_node_names_its_gradients_too():
+    graph = gd.parse("h = x^2\nL = h\ny = x")
+    backward = gd.grad(graph, "L", ["y"])
+    assert gd.evaluate(backward, {"x": 3.0})["L.d_y"] == 6.0
+    assert backward["L.d_x"] == backward["h.d_x"] == backward["h.d_y"]
+    assert backward.formulary.formula("L.d_y").text() == "2x"
+    assert gd.hessian(graph, of="L", wrt="y").text() == "2"
+    assert gd.prove(graph, "dL/dy = 2y").verdict == "proved"
+
+
 # ------------------------------------------------------------------ found by random programs
 
 
