@@ -8,13 +8,14 @@ the others are given back to JAX.
 import math
 import os
 
+import numpy as np
+import pytest
+
 # Before JAX is imported: what is left to its compiler is not worth optimising.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-
-import jax
-import jax.numpy as jnp
-import numpy as np
+jax = pytest.importorskip("jax")
+jnp = jax.numpy
 
 jax.config.update("jax_enable_x64", True)
 
