@@ -6,8 +6,9 @@ import pytest
 import sympy
 
 import graphdbg as gd
-from graphdbg import gradients, ops, terms
-from graphdbg.display import Display
+from graphdbg import gradients, ops
+from graphdbg.symbolic import terms
+from graphdbg.symbolic.display import Display
 from graphdbg.errors import DifferentiationError, GraphError, UncheckedFormulaError
 from graphdbg.sampling import sample
 
@@ -239,6 +240,11 @@ def test_every_formula_carries_its_stamp(case):
     last = f"  [checked at 3 random points: {stamp.digits:.0f} digits, "
     last += f"{stamp.difference_digits:.0f} against differences]"
     assert str(formula).splitlines()[-1] == last
+
+
+@pytest.mark.parametrize("text", ["f = sin(1000000x)", "f = sin(3^(x^2 + 8))"])
+def test_a_function_that_oscillates_fast_is_differenced_with_short_steps(text):
+    assert gradient(text, "x").stamp.difference_digits >= 4
 
 
 def test_a_wrong_rule_withholds_the_formula(monkeypatch):
