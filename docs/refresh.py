@@ -18,8 +18,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
-from graphdbg import cli, commands
-from graphdbg.loading import load
+from graphdbg import cli
+from graphdbg.commandline import commands
+from graphdbg.commandline.loading import load
 from graphdbg.rendering import page
 
 ROOT = Path(__file__).parent.parent

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from . import ops, scalars
-from .graph import Builder
+from .builder import Builder
 from .scalars import TABLE, Template
 
 Number = int | float

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import ops
+from .builder import LETTERS, Builder
 from .errors import ValueGivenError
-from .graph import LETTERS, NONE, Builder, Call, Graph
+from .graph import NONE, Call, Graph
 from .sizes import Dim, Shape
 
 

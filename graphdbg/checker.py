@@ -19,20 +19,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .differences import TINY
+from .checking.differences import TINY
+from .checking.findings import kinks_at, nonfinite_at
+from .checking.given_gradients import compare_given
+from .checking.gradient_rows import Examination
+from .checking.local_rules import Fault, LocalRules
+from .checking.moves import Group, groups_of, noise_at
+from .checking.runner import Runner, Values
+from .checking.verdicts import GOOD, NOT_FINITE, WRONG, Blame, Report, Row
 from .errors import ValueGivenError
 from .evaluator import Trace, as_array, bind, evaluate
-from .findings import kinks_at, nonfinite_at
-from .given_gradients import compare_given
-from .gradient_rows import Examination
 from .gradients import DIFFERENTIABLE, grad, names_of
 from .graph import Graph, Pass
-from .local_rules import Fault, LocalRules
-from .moves import Group, groups_of, noise_at
 from .naming import describe
-from .runner import Runner, Values
 from .sampling import sample
-from .verdicts import GOOD, NOT_FINITE, WRONG, Blame, Report, Row
 
 Array = NDArray[Any]
 Gradients = Mapping[str, ArrayLike | Callable[..., ArrayLike]] | Callable[..., Any]

@@ -97,7 +97,7 @@ def _run(words: list[str]) -> int:
     except SystemExit as stop:  # argparse has said what is wrong, or has shown its help
         return OK if stop.code in (0, None) else BAD_INPUT
     arguments.command = command
-    return int(lazy.module("commands").RUN[command](arguments))
+    return int(lazy.module("commandline.commands").RUN[command](arguments))
 
 
 def parser_for(command: str) -> argparse.ArgumentParser:

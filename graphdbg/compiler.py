@@ -19,9 +19,21 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import compiler_arrays, compiler_levels, compiler_scalar, fast, lazy, ops
-from .compiler_levels import Tape
-from .compiler_lowering import live_nodes, lower
+from . import lazy, ops
+from .compiling import (
+    arrays as compiler_arrays,
+)
+from .compiling import (
+    fast,
+)
+from .compiling import (
+    levels as compiler_levels,
+)
+from .compiling import (
+    scalar as compiler_scalar,
+)
+from .compiling.levels import Tape
+from .compiling.lowering import live_nodes, lower
 from .errors import GraphError, ValueGivenError
 from .evaluator import RULES, bind
 from .graph import Graph
@@ -76,7 +88,7 @@ def compile(  # the name that users call
     GraphError for an engine that cannot do this graph. The function raises ValueGivenError for a
     value that is missing, unknown or of a wrong shape.
 
-    >>> from graphdbg.graph import Builder
+    >>> from graphdbg.builder import Builder
     >>> b = Builder()
     >>> x, y = b.input("x"), b.input("y")
     >>> f = compile(b.build({"f": b.map("mul", b.map("add", x, y), y)}))

@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import lazy, matrices, sizes, typeset
-from .display import Display
+from . import lazy, sizes
+from .builder import Builder
 from .errors import DifferentiationError, GraphError
-from .graph import Builder, Graph
-from .leaves import Names
-from .lowering import axes
-from .rebuild import rebuild
+from .graph import Graph
 from .sizes import Shape, to_text
 from .stamps import Stamp
-from .terms import Poly, TooLarge
-from .trees import Tree
+from .symbolic.display import Display
+from .symbolic.lowering import axes
+from .symbolic.rebuild import rebuild
+from .symbolic.terms import Poly, TooLarge
+from .typesetting import matrices, typeset
+from .typesetting.leaves import Names
+from .typesetting.trees import Tree
 
 if TYPE_CHECKING:
     import sympy
@@ -111,7 +113,7 @@ class Formula:
             if all(not block.shape for row in self.blocks for block in row):
                 return sympy.Matrix([[block.expr for block in row] for row in self.blocks])
             return sympy.BlockMatrix([[block._block_expr() for block in r] for r in self.blocks])
-        symbols = lazy.module("symbols")
+        symbols = lazy.module("typesetting.symbols")
         if self.shape or self._closed_poly is None:
             return symbols.expression(self.tree)
         return symbols.expression(self._closed_poly, self.names)
@@ -147,7 +149,7 @@ class Formula:
         return found if self.shape else lazy.sympy().Matrix([[found]])
 
     def _entries(self, rows: int | None) -> sympy.Matrix:
-        symbols = lazy.module("symbols")
+        symbols = lazy.module("typesetting.symbols")
         try:
             return symbols.entries(self.poly, self.free, self.shape, self.names, rows=rows)
         except TooLarge as error:

@@ -9,23 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from . import matrices, ops, typeset
-from .display import Display, leaves_in
+from . import ops
+from .builder import Builder
 from .errors import DifferentiationError
-from .facts import proved_row_sums, with_softmaxes
 from .formula import FORMS, Formula, Link
 from .gradients import grad, names_of, output_id
-from .graph import NONE, Builder, Contribution, Graph, Pass
+from .graph import NONE, Contribution, Graph, Pass
 from .jacobians import hessian_graph, jacobian_graph
-from .leaves import Names
-from .lowering import axes
 from .naming import gradient_names
 from .operations import write
-from .rebuild import rebuild
 from .sampling import sample
 from .stamps import POINTS, SEED, Derivative, stamp
-from .terms import Poly
-from .trees import Tree
+from .symbolic.display import Display, leaves_in
+from .symbolic.facts import proved_row_sums, with_softmaxes
+from .symbolic.lowering import axes
+from .symbolic.rebuild import rebuild
+from .symbolic.terms import Poly
+from .typesetting import matrices, typeset
+from .typesetting.leaves import Names
+from .typesetting.trees import Tree
 
 __all__ = [
     "FORMS", "Formula", "Formulary", "Link", "formula", "hessian", "jacobian", "local", "upstream",
@@ -81,7 +83,7 @@ class Formulary:
         graph, display = self.graph, self.display
         poly = display.show(node)
         shape = graph.shapes[node]
-        rows = len(graph.shapes[graph.id(derivative.of)]) if derivative else 1
+        rows = len(graph.shapes[graph.id(derivative.of)]) if derivative else 0
         b = Builder.of(graph)
         rebuilt = rebuild(b, poly, axes(len(shape)), shape)
         stamped = b.build([*graph.output_ids, rebuilt])

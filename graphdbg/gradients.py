@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from . import algebra, ops
+from .builder import LETTERS, Builder
 from .errors import DifferentiationError
-from .graph import LETTERS, NONE, PHASES, Builder, Contribution, Graph, Pass
+from .graph import NONE, PHASES, Contribution, Graph, Pass
 from .sizes import Shape, to_text
 
 BACKWARD = PHASES.index("backward")

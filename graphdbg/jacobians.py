@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from . import algebra, ops
 from .batching import batch
+from .builder import LETTERS, Builder
 from .errors import DifferentiationError
 from .gradients import BACKWARD, accumulate, grad
-from .graph import LETTERS, Builder, Graph
+from .graph import Graph
 from .sizes import Dim, product, to_text
 
 MAX_ENTRIES = 4_000_000  # 32 MB in float64

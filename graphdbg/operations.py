@@ -28,7 +28,7 @@ CONTRACTIONS = {
 def operation(graph: Graph, at: int) -> str:
     """The node at position `at` of the tape as one line over the names of its operands.
 
-    >>> from graphdbg.graph import Builder
+    >>> from graphdbg.builder import Builder
     >>> b = Builder()
     >>> g = b.build({"f": b.map("mul", b.input("q"), b.input("z"))})
     >>> operation(g, g.id("f"))

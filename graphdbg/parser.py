@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import sizes
+from .builder import Builder
 from .errors import GraphError, SourceError, ValueGivenError
-from .graph import Builder, Graph
+from .graph import Graph
 from .language.reading import Reader
 from .language.syntax import LARGE
 from .language.tape import Tape

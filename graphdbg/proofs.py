@@ -19,22 +19,24 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from . import ops, sizes, terms
-from .entrywise import Entrywise
+from . import ops, sizes
+from .builder import Builder
 from .errors import ShapeError, SourceError
 from .evaluator import Trace, evaluate
-from .facts import declared_row_sums
 from .gradients import grad
-from .graph import Builder, Graph
+from .graph import Graph
 from .jacobians import hessian_graph, jacobian_graph
-from .lowering import Lowering
-from .normal import Arithmetic
 from .parser import expression
 from .sampling import sample, sizes_for
 from .scalars import TABLE, evaluate_template, template
 from .sizes import to_text
 from .source import Source, Span
-from .terms import Algebra, Poly, TooLarge
+from .symbolic import terms
+from .symbolic.entrywise import Entrywise
+from .symbolic.facts import declared_row_sums
+from .symbolic.lowering import Lowering
+from .symbolic.normal import Arithmetic
+from .symbolic.terms import Algebra, Poly, TooLarge
 
 POINTS = 3  # random points that must agree before a proof is tried
 AGREE = 1e-9  # relative difference that counts as equal in float64, after the rounding noise

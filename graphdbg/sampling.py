@@ -60,7 +60,7 @@ def sample(
     an extra leading axis of that many points. Raises ValueGivenError where no point was found; it
     names the node that could not be satisfied.
 
-    >>> from graphdbg.graph import Builder
+    >>> from graphdbg.builder import Builder
     >>> b = Builder()
     >>> g = b.build({"f": b.map("log", b.input("x", (3,)))})
     >>> bool((sample(g)["x"] > 0).all())
@@ -78,7 +78,7 @@ def sizes_for(graph: Graph, dims: Mapping[str, int] | None = None, seed: int = 0
 
     Raises ValueGivenError where there are none.
 
-    >>> from graphdbg.graph import Builder
+    >>> from graphdbg.builder import Builder
     >>> b = Builder()
     >>> sizes_for(b.build([b.input("x", (sizes.named("n"), sizes.named("k")))]))
     {'n': 5, 'k': 3}

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .differences import Witness
+from .builder import LETTERS, Builder
+from .checking.differences import Witness
 from .errors import UncheckedFormulaError
 from .evaluator import Trace, bind_dims
-from .graph import LETTERS, Builder, Graph
+from .graph import Graph
 from .sizes import evaluate
 
 POINTS = 3

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from graphdbg import ops, terms
-from graphdbg import trees as t
-from graphdbg.leaves import Names
+from graphdbg import ops
 from graphdbg.scalars import TABLE
 from graphdbg.sizes import Dim, evaluate, named
-from graphdbg.terms import Algebra, Poly
+from graphdbg.symbolic import terms
+from graphdbg.symbolic.terms import Algebra, Poly
+from graphdbg.typesetting import trees as t
+from graphdbg.typesetting.leaves import Names
 
 SIZES = {"n": 2, "d": 3}
 N, D = named("n"), named("d")

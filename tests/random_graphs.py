@@ -9,7 +9,8 @@ from collections.abc import Callable
 from random import Random
 
 from graphdbg import ops
-from graphdbg.graph import Builder, Graph
+from graphdbg.builder import Builder
+from graphdbg.graph import Graph
 from graphdbg.sizes import Shape, product
 
 SHAPES: tuple[Shape, ...] = ((), (3,), (2,), (3, 2), (2, 3), (2, 2), (3, 3), (2, 3, 2))

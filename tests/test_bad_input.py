@@ -8,12 +8,7 @@ import re
 
 import pytest
 
-from graphdbg.errors import (
-    ShapeError,
-    SourceError,
-    UnknownNameError,
-    UnsupportedError,
-)
+from graphdbg.errors import ShapeError, SourceError, UnknownNameError, UnsupportedError
 from graphdbg.parser import parse
 
 SHAPES = {

@@ -10,10 +10,11 @@ from random_graphs import random_graph
 
 from graphdbg import batching, ops, scalars
 from graphdbg.batching import batch
+from graphdbg.builder import Builder
 from graphdbg.errors import ValueGivenError
 from graphdbg.evaluator import evaluate
 from graphdbg.gradients import grad
-from graphdbg.graph import Builder, Graph
+from graphdbg.graph import Graph
 from graphdbg.sizes import named
 
 SIZE = 3

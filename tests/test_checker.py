@@ -17,9 +17,10 @@ from random_graphs import random_graph
 
 import graphdbg as gd
 from graphdbg import algebra, gradients, ops
+from graphdbg.builder import Builder
 from graphdbg.checker import Checker, check
 from graphdbg.errors import DifferentiationError, ValueGivenError
-from graphdbg.graph import Builder, Graph
+from graphdbg.graph import Graph
 
 NETWORK = """
 x: Real[4]

@@ -12,17 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_graphs import random_graph
 
-from graphdbg import fast, lazy, ops, scalars
+from graphdbg import lazy, ops, scalars
+from graphdbg.builder import Builder
 from graphdbg.compiler import MAX_SOURCE, Compiled, choose, compile
-from graphdbg.compiler_blocks import Product, faster_product
-from graphdbg.compiler_levels import Tape
-from graphdbg.compiler_lowering import live_nodes, lower
-from graphdbg.compiler_memory import Outputs
-from graphdbg.compiler_scalar import is_plain
+from graphdbg.compiling import fast
+from graphdbg.compiling.blocks import Product, faster_product
+from graphdbg.compiling.levels import Tape
+from graphdbg.compiling.lowering import live_nodes, lower
+from graphdbg.compiling.memory import Outputs
+from graphdbg.compiling.scalar import is_plain
 from graphdbg.errors import GraphError, UnknownNameError, ValueGivenError
 from graphdbg.evaluator import evaluate
 from graphdbg.gradients import grad
-from graphdbg.graph import Builder, Graph
+from graphdbg.graph import Graph
 from graphdbg.sizes import named
 
 SCALAR_ENGINES = ("python", "levels", "numpy", *["numba"] * lazy.has_numba())

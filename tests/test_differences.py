@@ -10,7 +10,8 @@ from random_graphs import random_graph
 
 import graphdbg as gd
 from graphdbg import ops
-from graphdbg.differences import (
+from graphdbg.builder import Builder
+from graphdbg.checking.differences import (
     LEVELS,
     RATIO,
     SIGNS,
@@ -23,9 +24,9 @@ from graphdbg.differences import (
     ridders,
     slopes,
 )
+from graphdbg.checking.runner import Runner, product_plan
 from graphdbg.evaluator import evaluate
-from graphdbg.graph import Builder, Graph
-from graphdbg.runner import Runner, product_plan
+from graphdbg.graph import Graph
 from graphdbg.sampling import sample
 
 

@@ -1,5 +1,7 @@
 """Numbers: what a point may be, what is refused, precision, and IEEE arithmetic that is kept."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -30,9 +32,8 @@ def test_float32_stays_float32():
     ],
 )
 def test_a_bad_point_is_refused(point, message):
-    with pytest.raises(ValueGivenError) as error:
+    with pytest.raises(ValueGivenError, match=re.escape(message)):
         gd.evaluate(gd.parse("f = x*y"), point)
-    assert message in str(error.value)
 
 
 def test_a_named_dimension_has_one_size():

@@ -7,10 +7,10 @@ import sympy
 
 import graphdbg as gd
 from graphdbg import gradients, ops
-from graphdbg.symbolic import terms
-from graphdbg.symbolic.display import Display
 from graphdbg.errors import DifferentiationError, GraphError, UncheckedFormulaError
 from graphdbg.sampling import sample
+from graphdbg.symbolic import terms
+from graphdbg.symbolic.display import Display
 
 EXAMPLE = """
 x: Real[d]

@@ -19,19 +19,15 @@ TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in zip(NAMES, F
 
 # A module may import what stands above it. `lazy` is the one place of late imports.
 ORDER = """
-    lazy source errors sizes ops scalars shapes naming graph algebra gradients evaluator
+    lazy source errors sizes ops scalars shapes naming graph builder algebra gradients evaluator
     views records serialization operations
-    tokens notation library language parser networks
-    batching sampling assignments loading
-    terms reduction elementwise normal lowering rebuild entrywise jacobians facts proofs
-    trees products sums leaves contraction indexed kronecker matrices
-    numpy_notation spacing unicode_notation latex_notation typeset symbols display
-    cones runner differences verdicts findings node_slopes moves gradient_rows local_rules
-    given_gradients checker
-    compiler_programs compiler_products compiler_scalar compiler_lowering compiler_levels
-    compiler_memory compiler_blocks compiler_arrays fast compiler
-    stamps formula formulas explanations
-    rendering commands cli
+    library language parser networks
+    batching sampling jacobians
+    symbolic proofs typesetting
+    checking checker
+    compiling compiler
+    stamps formula formulas
+    rendering commandline cli
 """.split()
 
 FOREIGN = {"textual", "torch", "jax", "tensorflow", "graphdbg_tui"}

@@ -17,8 +17,8 @@ from library_cases import CASES, DOMAINS, NAMES, SMOOTH, Array, Case, point_of
 
 import graphdbg as gd
 from graphdbg import library
+from graphdbg.builder import Builder
 from graphdbg.errors import GraphError, ShapeError, SourceError
-from graphdbg.graph import Builder
 
 IDS = [case.name for case in CASES]
 # Tested through their callers.

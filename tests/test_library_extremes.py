@@ -15,7 +15,7 @@ import pytest
 import scipy.special
 
 import graphdbg as gd
-from graphdbg.graph import Builder
+from graphdbg.builder import Builder
 
 EXTREME = (-1000.0, -745.0, -100.0, -30.0, -1e-9, 1e-9, 30.0, 100.0, 709.0, 1000.0)
 

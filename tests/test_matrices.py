@@ -23,11 +23,11 @@ from notation_oracle import (
 )
 from unicode_reader import same_shape, text_value
 
-from graphdbg import matrices, typeset
-from graphdbg.indexed import index_notation
 from graphdbg.sizes import Dim
-from graphdbg.terms import ZERO, Poly, add, constant, multiply
-from graphdbg.trees import Entries, Slices, Tree
+from graphdbg.symbolic.terms import ZERO, Poly, add, constant, multiply
+from graphdbg.typesetting import matrices, typeset
+from graphdbg.typesetting.indexed import index_notation
+from graphdbg.typesetting.trees import Entries, Slices, Tree
 
 WORLD = standard_world()
 FREES = (

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphdbg.errors import GraphError, SourceError, UnsupportedError
-from graphdbg.notation import rewrite
+from graphdbg.language.notation import rewrite
 from graphdbg.parser import parse
 from graphdbg.source import Source
 

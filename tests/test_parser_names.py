@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 
 from graphdbg import ops
-from graphdbg.errors import GraphError, ShapeError, SourceError, UnknownNameError, ValueGivenError
+from graphdbg.builder import Builder
+from graphdbg.errors import (
+    GraphError,
+    ShapeError,
+    SourceError,
+    UnknownNameError,
+    ValueGivenError,
+)
 from graphdbg.evaluator import evaluate
-from graphdbg.graph import Builder
 from graphdbg.parser import expression, extend, parse
 from graphdbg.sizes import to_text
 

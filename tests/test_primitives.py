@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 
 from graphdbg import evaluator, gradients, ops, shapes
+from graphdbg.builder import Builder
 from graphdbg.errors import ShapeError
 from graphdbg.evaluator import evaluate
 from graphdbg.gradients import grad
-from graphdbg.graph import Builder, Graph
+from graphdbg.graph import Graph
 from graphdbg.sizes import named
 
 TABLES = {"shapes": shapes.RULES, "gradients": gradients.RULES, "evaluator": evaluator.RULES}

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from random_graphs import random_graph
 
 from graphdbg import ops
+from graphdbg.builder import Builder
 from graphdbg.errors import ValueGivenError
 from graphdbg.evaluator import evaluate
 from graphdbg.gradients import grad
-from graphdbg.graph import Builder, Graph
+from graphdbg.graph import Graph
 from graphdbg.sampling import sample, sizes_for
 from graphdbg.sizes import named
 

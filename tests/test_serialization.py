@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 import graphdbg as gd
 from graphdbg import ops, records
+from graphdbg.builder import Builder
 from graphdbg.errors import GraphError
-from graphdbg.graph import Builder, Graph
+from graphdbg.graph import Graph
 from graphdbg.serialization import from_json, graph_from_dict, graph_to_dict, load, save, to_json
 from graphdbg.sizes import named
 from graphdbg.source import Source, Span

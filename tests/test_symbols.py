@@ -11,8 +11,8 @@ import sympy
 from notation_oracle import SIZES, D, N, World, poly_value, standard_world
 from test_matrices import question
 
-from graphdbg import matrices, symbols
-from graphdbg.terms import TooLarge, add, constant, multiply, scale, sum_over
+from graphdbg.symbolic.terms import TooLarge, add, constant, multiply, scale, sum_over
+from graphdbg.typesetting import matrices, symbols
 
 WORLD = standard_world()
 

@@ -14,10 +14,20 @@ from hypothesis import strategies as st
 from notation_oracle import World, standard_world
 from test_matrices import question
 
-from graphdbg import matrices, ops, products, trees, typeset
-from graphdbg.latex_notation import latex_name
+from graphdbg import ops
 from graphdbg.sizes import Dim, named
-from graphdbg.terms import Poly, TooLarge, add, constant, dim_base, multiply, scale, sum_over
+from graphdbg.symbolic.terms import (
+    Poly,
+    TooLarge,
+    add,
+    constant,
+    dim_base,
+    multiply,
+    scale,
+    sum_over,
+)
+from graphdbg.typesetting import matrices, products, trees, typeset
+from graphdbg.typesetting.latex_notation import latex_name
 
 n, d, h, k = map(named, "ndhk")
 

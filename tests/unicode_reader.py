@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from notation_oracle import SIZES, elementwise
 
-from graphdbg import trees as t
 from graphdbg.sizes import Dim, evaluate
-from graphdbg.unicode_notation import TextWriter
+from graphdbg.typesetting import trees as t
+from graphdbg.typesetting.unicode_notation import TextWriter
 
 GLYPHS = {"½": 1 / 2, "⅓": 1 / 3, "⅔": 2 / 3, "¼": 1 / 4, "¾": 3 / 4}
 SUPERS = {each: str(at) for at, each in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops, shapes, sizes
+from ..builder import LETTERS
 from ..errors import ShapeError, SourceError
-from ..graph import LETTERS
 from ..sizes import Shape, to_text
 from .tape import Tape
 from .values import Ref

@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from .. import ops, sizes
+from ..builder import Builder
 from ..errors import GraphError, SourceError, UnknownNameError
-from ..graph import NONE, Builder, Graph, suggestion
+from ..graph import NONE, Graph, suggestion
 from ..sizes import Shape, Size
 from ..source import Source, Span
 from .expressions import EXPRESSIONS, unsupported

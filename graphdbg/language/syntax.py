@@ -18,9 +18,9 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import SourceError
-from ..notation import Rewritten, rewrite
 from ..source import Source, Span
 from . import chains
+from .notation import Rewritten, rewrite
 
 CHUNK_LINES = 200  # trees of one chunk; 200 lines parse as fast per line as any other size
 LARGE = 4000  # characters; below, a text is always tokenised, which takes 2 ms at most

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from .. import ops
+from ..builder import Builder
 from ..errors import GraphError, ShapeError, SourceError
-from ..graph import Builder
 from ..scalars import TABLE
 from ..sizes import Dim, Shape, Size, to_text
 from .values import MAX_BITS, Ref, describe, is_number, is_static

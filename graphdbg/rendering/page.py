@@ -9,9 +9,9 @@ from typing import Protocol
 from rich.console import RenderableType
 from rich.text import Text
 
+from ..checking.verdicts import GOOD, Report
 from ..evaluator import Trace
 from ..proofs import Verdict
-from ..verdicts import GOOD, Report
 from . import report, text
 from .report import Texts
 

@@ -15,8 +15,8 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..checking.verdicts import CONVENTION, Row
 from ..sizes import Shape, to_text
-from ..verdicts import CONVENTION, Row
 from . import numbers, report
 from .report import Array, GradientRow, NodeRow, OperandRow, StepRow
 

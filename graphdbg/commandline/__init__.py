@@ -1,0 +1,1 @@
+"""The command line behind `cli`: values from arguments, sources, and the commands."""

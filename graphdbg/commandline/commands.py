@@ -1,0 +1,222 @@
+"""What each command does: load, compute, show; the exit code says how the check went."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from rich.console import Console, RenderableType
+
+from .. import __version__, formulas, proofs
+from ..checker import check
+from ..errors import GraphError
+from ..evaluator import Trace, evaluate
+from ..formulas import Formula
+from ..gradients import grad, names_of
+from ..graph import Graph
+from ..rendering import equations, page, report, schema
+from ..rendering.report import Texts
+from ..sizes import to_text
+from .explanations import Explanations
+from .loading import Loaded, load, read_graph
+
+OK, FAILED = 0, 1
+FREE = ("Real", "Positive")  # domains of inputs that are differentiated by, unless others are named
+
+
+def run(args: Namespace) -> int:
+    """The main job: both passes, node by node, and the check."""
+    loaded = _load(args)
+    of = _target(loaded.graph, args.of)
+    if of is None:
+        return _forward_only(args, loaded)
+    found = find(loaded, of, args.wrt, everything=args.all)
+    if args.json:
+        parts = _run_parts(loaded, found.trace, found.texts)
+        _print_json("run", **parts, check=found.verdict.to_dict())
+    else:
+        _show(page.run(found, console().width))
+    return OK if found.verdict.ok else FAILED
+
+
+def find(loaded: Loaded, of: str, wrt: str | None, everything: bool = False) -> page.Run:
+    """What the main job shows: values, gradients, their formulas, and the check."""
+    graph = grad(loaded.graph, of=of, wrt=_wrt(loaded.graph, wrt))
+    trace = evaluate(graph, loaded.point)
+    verdict = check(graph, loaded.point)
+    return page.Run(loaded, trace, Explanations(trace, graph.passes[-1]), verdict, everything)
+
+
+def _load(args: Namespace) -> Loaded:
+    return load(args.source, args.values, args.shape, args.seed)
+
+
+def _names(words: str | None) -> list[str] | None:
+    return [word.strip() for word in words.split(",") if word.strip()] if words else None
+
+
+def _wrt(graph: Graph, words: str | None) -> list[str] | None:
+    """The names to differentiate by: those given, or the inputs that are not labels."""
+    free = [name for name in graph.inputs if graph[name].op.domain in FREE]  # type: ignore[attr-defined]
+    return _names(words) or free or None
+
+
+def _target(graph: Graph, of: str | None) -> str | None:
+    """The node to differentiate: `of`, or the only scalar output; None where there is none."""
+    if of is not None:
+        return graph[of].name
+    scalars = [name for name in graph.outputs if graph[name].shape == ()]
+    if len(scalars) > 1:
+        raise GraphError(
+            f"the program has several scalar results, {', '.join(scalars)}: "
+            f"say which one with --of, such as --of {scalars[-1]}"
+        )
+    return scalars[0] if scalars else None
+
+
+def _forward_only(args: Namespace, loaded: Loaded) -> int:
+    """A program without a scalar result: its values, and how to get derivatives."""
+    trace = evaluate(loaded.graph, loaded.point)
+    if args.json:
+        _print_json("run", **_forward_parts(loaded, trace), backward=None, gradients=[], check=None)
+        return OK
+    _show(page.forward(loaded, trace, args.all, console().width))
+    name = loaded.graph.outputs[-1]
+    console().print(
+        f"\n'{name}' has shape {to_text(loaded.graph[name].shape)}: a gradient needs a scalar. "
+        f"Its Jacobian: graphdbg jacobian SOURCE --of {name} --wrt {loaded.graph.inputs[0]}",
+        highlight=False,
+    )
+    return OK
+
+
+def _forward_parts(loaded: Loaded, trace: Trace) -> dict[str, Any]:
+    source = loaded.graph.source
+    return {
+        "source": {"name": source.name, "text": source.text} if source else None,
+        "seed": loaded.seed,
+        "dims": schema.dims(trace.dims),
+        "inputs": schema.inputs(trace, loaded.drawn),
+        "nodes": [schema.node(row) for row in report.forward_rows(trace)],
+    }
+
+
+def _run_parts(loaded: Loaded, trace: Trace, texts: Texts) -> dict[str, Any]:
+    backward = trace.graph.passes[-1]
+    steps, _ = report.step_rows(trace, backward, texts)
+    return {
+        **_forward_parts(loaded, trace),
+        "backward": {
+            "of": trace.graph.names[backward.of],
+            "steps": [schema.step(row) for row in steps],
+        },
+        "gradients": [schema.gradient(row) for row in report.gradient_rows(trace, backward, texts)],
+    }
+
+
+def show_gradients(args: Namespace) -> int:
+    """Gradients as formulas."""
+    graph = _graph(args)
+    names = _wrt(graph, args.wrt)
+    backward = grad(graph, of=_scalar(graph, args.of), wrt=names)
+    of = backward.names[backward.passes[-1].of]
+    wrt = [backward.names[at] for at in backward.passes[-1].wrt]
+    book = formulas.Formulary(backward)
+    return _show_formulas(args, [book.formula(f"{of}.d_{x}") for x in wrt])
+
+
+def show_jacobian(args: Namespace) -> int:
+    """Jacobians as formulas, one for each name to differentiate by."""
+    graph = _graph(args)
+    names: Sequence[str | None] = _names(args.wrt) or [None]
+    of = graph[args.of].name if args.of else None
+    return _show_formulas(args, [formulas.jacobian(graph, of=of, wrt=x) for x in names])
+
+
+def show_hessian(args: Namespace) -> int:
+    """The Hessian as a formula; several names make one matrix over all their entries."""
+    graph = _graph(args)
+    names = names_of(graph, _wrt(graph, args.wrt))
+    wrt = names[0] if len(names) == 1 else names
+    return _show_formulas(args, [formulas.hessian(graph, of=_scalar(graph, args.of), wrt=wrt)])
+
+
+def _scalar(graph: Graph, of: str | None) -> str:
+    """The node to differentiate, which `grad` requires to be a scalar."""
+    return _target(graph, of) or graph.outputs[-1]
+
+
+def _show_formulas(args: Namespace, found: list[Formula]) -> int:
+    """Formulas, unwrapped so that they can be copied; at given values also their numbers."""
+    loaded = _load(args) if args.values else None
+    values = [each.evaluate(loaded.point) if loaded else None for each in found]
+    if args.json or args.format == "json":
+        rows = [schema.formula(each, args.form, value) for each, value in zip(found, values)]
+        drawn = list(loaded.drawn) if loaded else []
+        _print_json(args.command, seed=args.seed, drawn=drawn, formulas=rows)
+        return OK
+    for each, value in zip(found, values):
+        sys.stdout.write(equations.write(each, args.form, args.format, value) + "\n")
+    if loaded and loaded.drawn:
+        sys.stdout.write(f"random values (--seed {args.seed}) for {', '.join(loaded.drawn)}\n")
+    return OK
+
+
+def show_check(args: Namespace) -> int:
+    """The check by itself."""
+    loaded = _load(args)
+    of = _scalar(loaded.graph, args.of)
+    graph = grad(loaded.graph, of=of, wrt=_wrt(loaded.graph, args.wrt))
+    found = check(graph, loaded.point)
+    if args.json:
+        inputs = schema.inputs(evaluate(graph, loaded.point), loaded.drawn)
+        _print_json("check", seed=loaded.seed, inputs=inputs, check=found.to_dict())
+    else:
+        _show(page.check(found, loaded.drawn, loaded.seed))
+    return OK if found.ok else FAILED
+
+
+def prove(args: Namespace) -> int:
+    """A claim about a gradient: proved, refuted or agrees."""
+    graph = _graph(args)
+    verdict = proofs.prove(graph, args.claim, seed=args.seed)
+    if args.json:
+        _print_json("prove", **schema.verdict(verdict))
+    else:
+        _show(page.claim(verdict, console().width))
+    return OK if verdict else FAILED
+
+
+def _graph(args: Namespace) -> Graph:
+    """The graph alone; values tell the shapes of undeclared inputs."""
+    return read_graph(args.source, args.values, args.shape)[0]
+
+
+def console() -> Console:
+    """Standard output as Rich sees it: its width, colours unless NO_COLOR or a pipe."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def _show(parts: Iterable[RenderableType]) -> None:
+    output = console()
+    for part in parts:
+        output.print(part)
+
+
+def _print_json(command: str, **parts: Any) -> None:
+    document = schema.document(command, __version__, **parts)
+    json.dump(document, sys.stdout, ensure_ascii=False, allow_nan=False, indent=2)
+    sys.stdout.write("\n")
+
+
+RUN: dict[str, Callable[[Namespace], int]] = {
+    "run": run,
+    "grad": show_gradients,
+    "jacobian": show_jacobian,
+    "hessian": show_hessian,
+    "check": show_check,
+    "prove": prove,
+}

@@ -1,0 +1,1 @@
+"""The parts of the compiler: strategies for scalar, large and array graphs."""
