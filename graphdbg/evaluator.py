@@ -93,7 +93,30 @@ def bind(graph: Graph, point: Mapping[str, ArrayLike]) -> tuple[dict[str, Array]
         )
     arrays = {name: as_array(name, point[name]) for name in inputs}
     dims = bind_dims(inputs, {name: array.shape for name, array in arrays.items()})
+    if dims:
+        _check_room(graph, dims)
     return arrays, dims
+
+
+def _check_room(graph: Graph, dims: Mapping[str, int]) -> None:
+    """ValueGivenError where a slice reads beyond an axis that turned out too short.
+
+    NumPy would return fewer entries than the shapes of the graph say.
+    """
+    for at, op in enumerate(graph.ops):
+        if type(op) is not ops.Slice:
+            continue
+        whole = graph.shapes[graph.args[at][0]]
+        for axis, (found, dim) in enumerate(zip(op.ranges, whole, strict=True)):
+            start, count, step = (sizes.evaluate(each, dims) for each in found)
+            room, last = sizes.evaluate(dim, dims), start + (count - 1) * step
+            if count < 0 or (count and not (0 <= start < room and 0 <= last < room)):
+                raise ValueGivenError(
+                    f"axis {axis} of '{graph.names[graph.args[at][0]]}' has {dim} = {room} "
+                    f"entries, but entry {max(start, last)} is read: give longer arrays",
+                    span=graph.spans[at],
+                    node=graph.names[at],
+                )
 
 
 def as_array(name: str, value: ArrayLike) -> Array:

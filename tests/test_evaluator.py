@@ -52,3 +52,25 @@ def test_an_index_out_of_range_is_told():
     graph = gd.parse("E: Real[3, 2]; i: Label[2]; f = sum(E[i])")
     with pytest.raises(ValueGivenError, match="index 3 is out of range for an axis of size 3"):
         gd.evaluate(graph, {"E": np.ones((3, 2)), "i": [0, 3]})
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "message"),
+    [
+        ("y = x[:4]", 3, "axis 0 of 'x' has n = 3 entries, but entry 3 is read"),
+        ("y = x[2:]", 1, "axis 0 of 'x' has n = 1 entries, but entry 2 is read"),
+        ("y = x[-3]", 2, "axis 0 of 'x' has n = 2 entries, but entry -1 is read"),
+    ],
+)
+def test_a_slice_of_a_named_axis_that_turned_out_too_short(text, length, message):
+    graph = gd.grad(gd.parse(f"{text}\nf = sum(y*y)", shapes={"x": ("n",)}), "f")
+    point = {"x": np.arange(1.0, length + 1)}
+    with pytest.raises(ValueGivenError, match=re.escape(message)):
+        gd.evaluate(graph, point)
+    with pytest.raises(ValueGivenError, match=re.escape(message)):
+        gd.compile(graph)(**point)
+
+
+def test_an_empty_slice_of_a_named_axis_is_empty():
+    graph = gd.parse("y = x[2:]\nf = sum(y*y)", shapes={"x": ("n",)})
+    assert gd.evaluate(graph, {"x": [1.0, 2.0]})["y"].shape == (0,)
