@@ -4,8 +4,9 @@ Four ways to compute, chosen by rule in `choose`; all agree with `evaluate`:
 
     python   scalars only, at most `MAX_SOURCE` nodes: generated Python over floats
     levels   scalars only, more nodes: level by level, each level's functions as NumPy arrays
-    numba    instead of levels, where the optional extra `graphdbg[fast]` is installed: a loop over
-             the tape that is compiled once for all graphs
+    numba    the same, by a loop over the tape that is compiled once for all graphs; where the
+             optional extra `graphdbg[fast]` is installed, it takes over from levels for those
+             who call often
     numpy    anything else: generated NumPy with work arrays that are used again
 """
 
@@ -42,11 +43,13 @@ Array = NDArray[Any]
 Results = tuple[Any, ...]
 Point = Mapping[str, Any]
 Step = Callable[..., Results]
+Function = Callable[..., Results]
 
 ENGINES = ("python", "levels", "numpy", "numba")
 MAX_SOURCE = 4000  # nodes: Python's own compiler takes a tenth of a second for them, then explodes
 MAX_STEPS = 20_000  # nodes of an array graph, for the same reason
 MAX_KEYWORDS = 16  # inputs; Python finds keywords by linear search, so more are read from a dict
+NUMBA_FROM = 50  # calls: Numba needs seconds to be imported and to compile its loop, once
 MAX_SIGNATURES = 16  # choices of shapes and types whose functions are kept
 FLOATS, ARRAYS = frozenset((float,)), frozenset((np.ndarray,))
 NATIVE = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
@@ -113,7 +116,7 @@ def choose(graph: Graph, live: Sequence[int]) -> str:
         return "python" if _all(graph, live, SCALAR) else "numpy"
     if not _all(graph, live, ELEMENTWISE):
         return "numpy"
-    return "numba" if lazy.has_numba() else "levels"
+    return "levels, numba" if lazy.has_numba() else "levels"
 
 
 def _all(graph: Graph, live: Sequence[int], kinds: tuple[type[ops.Op], ...]) -> bool:
@@ -317,17 +320,18 @@ def _python_function(arrays: Arrays) -> Callable[..., Results]:
     return function
 
 
-def _levels_function(arrays: Arrays) -> Callable[..., Results]:
-    """Level by level."""
-    arrays.scalars = compiler_levels.function(Tape(arrays.graph, arrays.live, arrays.ids))
-    return _float_function(arrays)
-
-
-def _numba_function(arrays: Arrays) -> Callable[..., Results]:
-    """The loop that Numba compiled."""
+def _tape_function(arrays: Arrays, stages: Sequence[compiler_levels.Stage]) -> Function:
+    """A loop over the tape, then what the stages prepare."""
     tape = Tape(arrays.graph, arrays.live, arrays.ids)
-    arrays.scalars = compiler_levels.function(tape, lambda tape: fast.Loop(tape).run)
+    arrays.scalars = compiler_levels.function(tape, stages)
     return _float_function(arrays)
+
+
+LEVELS: compiler_levels.Stage = (2, compiler_levels.by_levels)
+
+
+def _loop(tape: Tape) -> compiler_levels.Way:
+    return fast.Loop(tape).run
 
 
 def _float_function(arrays: Arrays) -> Callable[..., Results]:
@@ -359,10 +363,11 @@ def _are_numbers(values: tuple[Any, ...]) -> bool:
         return False
 
 
-SCALAR_ENGINES: dict[str, Callable[[Arrays], Callable[..., Results]]] = {
+SCALAR_ENGINES: dict[str, Callable[[Arrays], Function]] = {
     "python": _python_function,
-    "levels": _levels_function,
-    "numba": _numba_function,
+    "levels": lambda arrays: _tape_function(arrays, [LEVELS]),
+    "levels, numba": lambda arrays: _tape_function(arrays, [LEVELS, (NUMBA_FROM, _loop)]),
+    "numba": lambda arrays: _tape_function(arrays, [(2, _loop)]),
 }
 
 

@@ -17,7 +17,7 @@ from graphdbg.builder import Builder
 from graphdbg.compiler import MAX_SOURCE, Compiled, choose, compile
 from graphdbg.compiling import fast
 from graphdbg.compiling.blocks import Product, faster_product
-from graphdbg.compiling.levels import Tape
+from graphdbg.compiling.levels import Tape, function
 from graphdbg.compiling.lowering import live_nodes, lower
 from graphdbg.compiling.memory import Outputs
 from graphdbg.compiling.scalar import is_plain
@@ -225,7 +225,7 @@ def test_engine_is_chosen_from_the_graph(formula: Graph, layer: Graph) -> None:
     assert compile(formula).engine == "python"
     assert compile(layer).engine == "numpy"
     large = chain(MAX_SOURCE + 1)
-    expected = "numba" if lazy.has_numba() else "levels"
+    expected = "levels, numba" if lazy.has_numba() else "levels"
     assert choose(large, live_nodes(large, large.output_ids)) == expected
 
 
@@ -281,6 +281,15 @@ def test_numba_loop_as_plain_python() -> None:
         [float(trace[name]) for name in graph.outputs]
     )
     assert set(fast.CODES) == {None, *scalars.TABLE}
+
+
+def test_stages_take_over_with_their_calls(formula: Graph) -> None:
+    tape = Tape(formula, live_nodes(formula, formula.output_ids), formula.output_ids)
+    f = function(
+        tape, [(2, lambda tape: lambda given: (2.0,)), (4, lambda tape: lambda given: (4.0,))]
+    )
+    assert f(-2.0, 5.0, -4.0) == (-12.0, -4.0, -4.0, 3.0)
+    assert [f(-2.0, 5.0, -4.0) for _ in range(4)] == [(2.0,), (2.0,), (4.0,), (4.0,)]
 
 
 def test_numba_where_it_is_missing(formula: Graph, monkeypatch: pytest.MonkeyPatch) -> None:

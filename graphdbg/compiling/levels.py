@@ -13,7 +13,8 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, count
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -51,20 +52,27 @@ class Tape:
 Way = Callable[[Floats], Floats]  # from the inputs' values to the outputs'
 
 
-def function(tape: Tape, prepare: Callable[[Tape], Way] | None = None) -> Callable[..., Floats]:
+Stage = tuple[int, Callable[[Tape], Way]]  # from which call on, and what prepares the way
+
+
+def function(tape: Tape, stages: Sequence[Stage]) -> Callable[..., Floats]:
     """A function from the inputs' values, as floats in order, to those of the outputs.
 
-    The first call walks the tape; what `prepare` makes (by default `by_levels`) does the others.
+    The first call walks the tape, which needs no preparation; each of `stages` takes over with
+    the call it names, for those who call often.
     """
-    made: list[Way] = []
+    due = list(stages)
+    ways: list[Way] = [lambda given: walk(tape, given)]
+    calls = count(1)
+    lock = Lock()
 
     def floats(*values: float) -> Floats:
-        if not made:
-            made.append(lambda given: walk(tape, given))
-            return made[0](values)
-        if len(made) == 1:
-            made.append((prepare or by_levels)(tape))
-        return made[1](values)
+        if due:
+            call = next(calls)
+            with lock:
+                if due and call >= due[0][0]:
+                    ways.append(due.pop(0)[1](tape))
+        return ways[-1](values)
 
     return floats
 
