@@ -1,5 +1,5 @@
 """Random programs against graphdbg itself: the compiled function equals the evaluator, the check
-passes, and the formula of every gradient agrees with it."""
+passes, the formula of every gradient agrees with it, and sizes may be names."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from random_programs import program
 
 import graphdbg as gd
-from graphdbg.errors import ValueGivenError
+from graphdbg.errors import ShapeError, UnsupportedError, ValueGivenError
 from graphdbg.formulas import Formulary
 from graphdbg.sampling import sample
 
@@ -18,7 +18,7 @@ LARGEST = 1e6  # on the tape: the sine of 1e15 has no digits left to compare
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-@pytest.mark.parametrize("what", ["compiled", "checked", "written"])
+@pytest.mark.parametrize("what", ["compiled", "checked", "written", "named"])
 def test_random_programs(what, shard):
     @seed(shard)
     @settings(
@@ -34,7 +34,10 @@ def test_random_programs(what, shard):
             point = sample(graph, seed=number)
         except ValueGivenError:
             assume(False)  # a singular matrix, the length of a zero vector: no derivative anywhere
-        CHECKS[what](graph, list(shapes), point)
+        if what == "named":
+            named(graph, text, shapes, point)
+        else:
+            CHECKS[what](graph, list(shapes), point)
 
     test()
 
@@ -61,6 +64,22 @@ def written(graph, names, point):
     for name in names:
         formula = book.formula(f"f.d_{name}")
         assert formula.text() and formula.latex()
+
+
+def named(graph, text, shapes, point):
+    """The same program with names for its sizes has the same gradients, and formulas for them."""
+    names = {2: "a", 3: "b", 4: "c"}
+    sizes = {x: tuple(names.get(dim, dim) for dim in shape) for x, shape in shapes.items()}
+    try:
+        general = gd.grad(gd.parse(text, shapes=sizes), "f", list(shapes))
+        trace = gd.evaluate(general, point)
+    except (ShapeError, UnsupportedError, ValueGivenError):
+        assume(False)  # the program itself says a number where it would have to say a name
+    known = gd.evaluate(graph, point)
+    for name in shapes:
+        found, right = trace[f"f.d_{name}"], known[f"f.d_{name}"]
+        np.testing.assert_allclose(found, right, rtol=1e-9, atol=1e-9)
+    written(general, list(shapes), point)
 
 
 CHECKS = {"compiled": compiled, "checked": checked, "written": written}
