@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import ops, sizes
+from . import lazy, ops, sizes
 from .errors import ValueGivenError
 from .graph import Graph, suggestion
 from .scalars import TABLE
@@ -42,6 +42,9 @@ class Trace(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self.arrays)
+
+    def _repr_html_(self) -> str:
+        return str(lazy.module("rendering.notebook").trace(self))
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={np.array2string(self[name], precision=6, threshold=8)}"

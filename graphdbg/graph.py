@@ -258,6 +258,9 @@ class Graph:
     def __str__(self) -> str:
         return "\n".join(str(node) for node in self)
 
+    def _repr_html_(self) -> str:
+        return str(lazy.module("rendering.notebook").graph(self))
+
     def __repr__(self) -> str:
         listed = ", ".join
         return (

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from . import ops, sizes
+from . import lazy, ops, sizes
 from .builder import Builder
 from .errors import ShapeError, SourceError
 from .evaluator import Trace, evaluate
@@ -76,6 +76,9 @@ class Verdict:
 
     def __bool__(self) -> bool:
         return self.verdict != "refuted"
+
+    def _repr_html_(self) -> str:
+        return str(lazy.module("rendering.notebook").text(self))
 
     def __str__(self) -> str:
         if self.verdict == "refuted":

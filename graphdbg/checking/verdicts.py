@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .. import lazy
+
 Entry = tuple[int, ...]
 
 GOOD, CONVENTION, NOISY, JUMP = "good", "kink", "unresolved", "jump"
@@ -218,6 +220,9 @@ class Report:
         data["blame"] = data["faults"][0] if self.faults else None
         data["departure"] = asdict(self.departure) if self.departure else None
         return _plain(data)
+
+    def _repr_html_(self) -> str:
+        return str(lazy.module("rendering.notebook").text(self))
 
     def __str__(self) -> str:
         lines = [f"check of {', '.join(self.of)}: {'passed' if self.ok else 'FAILED'}"]
