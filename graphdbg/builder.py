@@ -71,6 +71,10 @@ class Builder:
         self._append(op, args, shape)
         return at
 
+    def find(self, op: Op, *args: int) -> int | None:
+        """The id of `op` applied to nodes where the tape has it already, else None."""
+        return self._known.get((getattr(op, "function", op), args))
+
     def _append(self, op: Op, args: tuple[int, ...], shape: Shape) -> None:
         self.ops.append(op)
         self.args.append(args)

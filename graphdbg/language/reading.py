@@ -132,7 +132,7 @@ class Reader:
                     b.name(node, name)
         for (_, name), versions in top:
             if isinstance(versions[-1], (int, float)) and type(versions[-1]) is not Ref:
-                known = b._known.get((ops.Const(versions[-1]), ()))
+                known = b.find(ops.Const(versions[-1]))
                 if known is not None:
                     b.aliases.setdefault(name, known)
         return [(name, versions[-1]) for (_, name), versions in top]
@@ -281,7 +281,8 @@ class Reader:
             return
         if any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(tree.value)):
             return
-        use = self.builder._known[(ops.Input(name, self.given.get(name, ())), ())]
+        use = self.builder.find(ops.Input(name, self.given.get(name, ())))
+        assert use is not None
         line = self.chunk.span(tree).line  # type: ignore[union-attr]
         cyclic = type(value) is Ref and self._depends(value, use)
         what = (

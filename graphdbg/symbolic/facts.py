@@ -25,14 +25,21 @@ ROUNDING = 1e-12  # relative: what float64 may leave of a sum that is exact
 def named_nodes(graph: Graph) -> dict[int, str]:
     """The words of a formula, with their names: inputs, named nodes, results of calls.
 
-    A name given to a mere view (an axis of size 1 added, values repeated) is the viewed node's.
+    A view (an axis of size 1 added or dropped, values repeated) of a word is no other word. Of a
+    nameless node it has its own name, not the node's: `b[0]` of `b = squeeze(...)` is another entry.
     """
     outputs = {call.output: call for call in graph.calls if call.output != NONE}
     found: dict[int, str] = {}
     for at in range(len(graph)):
         if graph.phases[at] == 0 and (at in graph.given_names or at in outputs):
             seen = viewed(graph, at)
-            if type(graph.ops[seen]) not in (ops.Const, ops.Eye):
+            if graph.shapes[seen] != graph.shapes[at]:
+                if seen in found:
+                    continue
+                hidden, seen = seen, at
+            else:
+                hidden = seen
+            if type(graph.ops[hidden]) not in (ops.Const, ops.Eye):
                 written = at in graph.given_names
                 found.setdefault(seen, graph.names[at] if written else _call(graph, outputs[at]))
     return found
