@@ -7,7 +7,7 @@ tape of 100,000 nodes costs a few lists and not a million objects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -273,3 +273,18 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known name, or nothing."""
     near = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def cone(graph: Graph, nodes: Iterable[int], known: Container[int] = ()) -> list[int]:
+    """The nodes that some nodes are computed from, themselves included, arguments first.
+
+    What is `known` already, and what only it needs, is left out.
+    """
+    found: set[int] = set()
+    stack = list(nodes)
+    while stack:
+        at = stack.pop()
+        if at not in found and at not in known:
+            found.add(at)
+            stack.extend(graph.args[at])
+    return sorted(found)

@@ -13,7 +13,7 @@ from .batching import batch
 from .builder import LETTERS, Builder
 from .errors import DifferentiationError
 from .gradients import BACKWARD, accumulate, grad
-from .graph import Graph
+from .graph import Graph, cone
 from .sizes import Dim, product, to_text
 
 MAX_ENTRIES = 4_000_000  # 32 MB in float64
@@ -95,24 +95,13 @@ def _identity(b: Builder, shape: tuple[Dim, ...]) -> int:
 def replay(b: Builder, graph: Graph, given: Mapping[int, int], node: int) -> int:
     """The id in `b` of `node` of `graph`, computed again with some nodes given."""
     place = dict(given)
-    for at in _cone(graph, node, place):
+    for at in cone(graph, [node], place):
         op, args = graph.ops[at], [place[arg] for arg in graph.args[at]]
         if type(op) is ops.Map:
             place[at] = algebra.apply(b, op.function, *args)
         else:
             place[at] = b.emit(op, *args)
     return place[node]
-
-
-def _cone(graph: Graph, node: int, known: Mapping[int, int]) -> list[int]:
-    found: set[int] = set()
-    stack = [node]
-    while stack:
-        at = stack.pop()
-        if at not in found and at not in known:
-            found.add(at)
-            stack.extend(graph.args[at])
-    return sorted(found)
 
 
 def hessian_graph(graph: Graph, of: str, wrt: Sequence[str]) -> Graph:

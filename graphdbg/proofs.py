@@ -13,7 +13,7 @@ The numbers are always asked first: no claim is proved that random points contra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,7 +24,7 @@ from .builder import Builder
 from .errors import ShapeError, SourceError
 from .evaluator import Trace, evaluate
 from .gradients import grad
-from .graph import Graph
+from .graph import Graph, cone
 from .jacobians import hessian_graph, jacobian_graph
 from .parser import expression
 from .sampling import sample, sizes_for
@@ -348,15 +348,3 @@ def _sizes_are_names(graph: Graph) -> bool:
     return all(
         not isinstance(dim, int) or dim == 1 for at in graph.input_ids for dim in graph.shapes[at]
     )
-
-
-def cone(graph: Graph, nodes: Iterable[int]) -> set[int]:
-    """The nodes that some nodes are computed from, themselves included."""
-    found: set[int] = set()
-    stack = list(nodes)
-    while stack:
-        at = stack.pop()
-        if at not in found:
-            found.add(at)
-            stack.extend(graph.args[at])
-    return found

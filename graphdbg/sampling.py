@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import ops, scalars, sizes
 from .errors import ValueGivenError
 from .evaluator import RULES, as_array, bind_dims
-from .graph import Graph, suggestion
+from .graph import Graph, cone, suggestion
 from .naming import describe
 from .sizes import Dim, Size, to_text
 
@@ -241,7 +241,7 @@ class Sampler:
         if attempt % PATIENCE != PATIENCE - 1 or trouble.node < 0:
             return
         step = (attempt + 1) // PATIENCE
-        for at in ancestors(self.graph, trouble.node):
+        for at in cone(self.graph, [trouble.node]):
             if at in self.way and self._domain(at) != "Label":
                 count = len(WAYS[self._domain(at)])
                 together = step < len(WAYS["Real"])
@@ -274,17 +274,6 @@ class Sampler:
 
 def _simple(shape: sizes.Shape) -> bool:
     return all(isinstance(dim, int) or dim == sizes.named(str(dim)) for dim in shape)
-
-
-def ancestors(graph: Graph, at: int) -> set[int]:
-    """A node and all nodes it depends on."""
-    found, todo = {at}, [at]
-    while todo:
-        for arg in graph.args[todo.pop()]:
-            if arg not in found:
-                found.add(arg)
-                todo.append(arg)
-    return found
 
 
 # ------------------------------------------------------------------ where an input's values go

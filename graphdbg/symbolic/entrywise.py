@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import evaluator, ops, sizes
-from ..graph import Graph
+from ..graph import Graph, cone
 from . import terms
 from .lowering import Opaque, number
 from .normal import Arithmetic
@@ -36,7 +36,7 @@ class Entrywise:
 
     def lower(self, node: int) -> Entries:
         """The node's entries, an object array of Poly; TooLarge rather than swell."""
-        for at in _cone(self.graph, node, self.values):
+        for at in cone(self.graph, [node], self.values):
             op = self.graph.ops[at]
             args = [self.values[arg] for arg in self.graph.args[at]]
             self._spend(int(np.prod(self._shape(at))))
@@ -53,17 +53,6 @@ class Entrywise:
 
     def _shape(self, at: int) -> tuple[int, ...]:
         return tuple(sizes.evaluate(dim, self.dims) for dim in self.graph.shapes[at])
-
-
-def _cone(graph: Graph, node: int, known: Mapping[int, Any]) -> list[int]:
-    found: set[int] = set()
-    stack = [node]
-    while stack:
-        at = stack.pop()
-        if at not in found and at not in known:
-            found.add(at)
-            stack.extend(graph.args[at])
-    return sorted(found)
 
 
 def _filled(shape: tuple[int, ...], make: Callable[[tuple[int, ...]], Poly]) -> Entries:
