@@ -431,3 +431,29 @@ def test_a_second_name_of_a_node_names_its_gradients_too():
 )
 def test_positions_inside_functions_are_read_off_each_operand(text, shapes):
     assert gradient(text, "x", **shapes).stamp.digits > 12
+
+
+@pytest.mark.parametrize(
+    ("text", "x", "written"),
+    [
+        ("b = x[1]; f = sum(b*b*b)", (2, 3), "[[0, 0, 0], [3b[0]², 3b[1]², 3b[2]²]]"),
+        ("b = squeeze(2*x); f = sum(tanh(b))", (1, 3), "2·1(1 − tanh(b)^⊙2)ᵀ"),
+    ],
+)
+def test_a_view_s_name_is_not_given_to_what_it_shows(text, x, written):
+    formula = gradient(text, "x", x=x)
+    assert formula.text() == written
+    assert agrees(formula, gd.parse(text, shapes={"x": x}))
+
+
+def test_a_call_is_not_written_without_the_arguments_that_make_it_what_it_is():
+    text = "t = var(x, axis=-1, keepdims=True); f = sum(sin(t)) + tanh(mean(x))"
+    assert "mean(x)[0]" not in gradient(text, "x", x=(4,)).text()
+
+
+@pytest.mark.parametrize("name", ["one hidden layer, W1", "a batch, W1", "attention, Q"])
+def test_a_formula_s_code_is_a_claim_that_is_proved(name):
+    text, shapes, of, wrt, *_ = GRADIENTS[name]
+    graph = gd.parse(text, shapes=shapes)
+    code = gd.upstream(graph, wrt, of=of).python()
+    assert gd.prove(graph, f"d{of}/d{wrt} = {code}").verdict == "proved"

@@ -33,24 +33,38 @@ def named_nodes(graph: Graph) -> dict[int, str]:
     for at in range(len(graph)):
         if graph.phases[at] == 0 and (at in graph.given_names or at in outputs):
             seen = viewed(graph, at)
+            if type(graph.ops[seen]) in (ops.Const, ops.Eye):
+                continue
             if graph.shapes[seen] != graph.shapes[at]:
                 if seen in found:
                     continue
-                hidden, seen = seen, at
-            else:
-                hidden = seen
-            if type(graph.ops[hidden]) not in (ops.Const, ops.Eye):
-                written = at in graph.given_names
-                found.setdefault(seen, graph.names[at] if written else _call(graph, outputs[at]))
+                seen = at
+            written = at in graph.given_names
+            found.setdefault(seen, graph.names[at] if written else _call(graph, outputs[at]))
     return found
 
 
 def _call(graph: Graph, call: Call) -> str:
-    """A call whose result has no name of its own, as it was written: `softmax(X @ W)`."""
+    """A call whose result has no name of its own, as it was written: `softmax(X @ W)`.
+
+    With its operands' names where that says all; else its label, for `mean(x)` would be another
+    thing than `mean(x, axis=1)`.
+    """
     written = call.span.text if call.span else ""
     if call.parent == NONE and 0 < len(written) <= LONGEST_CALL and "\n" not in written:
         return written
+    if "=" in written or _arguments(written) != len(call.inputs):
+        return call.label
     return f"{call.function}({', '.join(graph.names[at] for at in call.inputs)})"
+
+
+def _arguments(written: str) -> int:
+    """How many arguments a call has as it was written."""
+    depth, commas = 0, 0
+    for char in written[written.find("(") + 1 : -1]:
+        depth += (char in "([{") - (char in ")]}")
+        commas += char == "," and depth == 0
+    return commas + 1
 
 
 def viewed(graph: Graph, at: int) -> int:
