@@ -25,8 +25,8 @@ ROUNDING = 1e-12  # relative: what float64 may leave of a sum that is exact
 def named_nodes(graph: Graph) -> dict[int, str]:
     """The words of a formula, with their names: inputs, named nodes, results of calls.
 
-    A view (an axis of size 1 added or dropped, values repeated) of a word is no other word. Of a
-    nameless node it has its own name, not the node's: `b[0]` of `b = squeeze(...)` is another entry.
+    A view (an axis of size 1 added or dropped, values repeated) of a word is no other word; of a
+    nameless node it keeps its name to itself, as `b[0]` of `b = squeeze(...)` is another entry.
     """
     outputs = {call.output: call for call in graph.calls if call.output != NONE}
     found: dict[int, str] = {}
