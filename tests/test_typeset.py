@@ -167,7 +167,7 @@ CASES: list[tuple[str, Poly, dict[str, Dim], str, str]] = [
      "x0 * (1 / (1 + np.exp(-s))) * (1 - 1 / (1 + np.exp(-s)))"),
     ("logistic", bracket(add(constant(1), applied("exp", scale(w("s"), -1))), -1), {},
      "1/(1 + exp(−s))", "1 / (1 + np.exp(-s))"),
-    ("greek", times(w("alpha"), w("s")), {}, "s α", "s * alpha"),
+    ("greek", times(w("alpha"), w("s")), {}, "α s", "alpha * s"),
     ("decimals", scale(w("s"), Fraction("0.044715")), {}, "0.044715s", "0.044715 * s"),
     ("small decimals", add(w("s"), constant(Fraction("2.5e-7"))), {}, "s + 2.5·10⁻⁷",
      "s + 2.5e-07"),

@@ -35,8 +35,10 @@ from .trees import (
     Identity,
     IndexSum,
     OneHot,
+    Power,
     Size,
     Slices,
+    Symbol,
     Transpose,
     Tree,
     Unit,
@@ -174,7 +176,8 @@ class Writer:
                 terms.append(self._sum_of_slices(value, factors, bound, row, column, dims))
                 continue
             body = network.assemble(row, column)
-            terms.append(scale(network.value, *network.scalars, body))
+            above, below = network.scalars
+            terms.append(scale(network.value, _alphabetical(above), below, body))
         tree = sum_of(terms, shape)
         if shape != SCALAR and is_scalar(tree):
             return spread(tree, shape)
@@ -362,6 +365,15 @@ class Writer:
             flipped = Apply(tree.body.shape, base.data[0], tree.body)
             return Transpose(tree.shape, flipped)
         return applied
+
+
+def _alphabetical(factors: list[Tree]) -> list[Tree]:
+    """Plain names and their powers in the order of the alphabet; with others, as they came."""
+    bases = [factor.base if isinstance(factor, Power) else factor for factor in factors]
+    names = [base.name for base in bases if isinstance(base, Symbol)]
+    if len(names) < len(factors) or not all(name.isidentifier() for name in names):
+        return factors
+    return [factor for _, factor in sorted(zip(names, factors), key=lambda pair: pair[0])]
 
 
 def _axis(index: str | None, dims: Mapping[str, Dim]) -> Axis:
