@@ -26,6 +26,7 @@ from .symbolic.lowering import axes
 from .symbolic.rebuild import rebuild
 from .symbolic.terms import Poly, TooLarge
 from .typesetting import matrices, typeset
+from .typesetting.latex_notation import typed
 from .typesetting.leaves import Names
 from .typesetting.trees import Tree
 
@@ -180,7 +181,9 @@ class Formula:
         raise GraphError(f"no form '{form}': the forms are {', '.join(FORMS)}")
 
     def latex(self) -> str:
-        """The formula in LaTeX, without delimiters."""
+        """The formula in LaTeX, without delimiters; what has no notation as it is typed."""
+        if self.opened:
+            return typed(self.opened)
         if self.blocks:
             rows = (" & ".join(block.latex() for block in row) for row in self.blocks)
             return "\\begin{bmatrix} " + " \\\\ ".join(rows) + " \\end{bmatrix}"

@@ -457,3 +457,10 @@ def test_a_formula_s_code_is_a_claim_that_is_proved(name):
     graph = gd.parse(text, shapes=shapes)
     code = gd.upstream(graph, wrt, of=of).python()
     assert gd.prove(graph, f"d{of}/d{wrt} = {code}").verdict == "proved"
+
+
+def test_an_operation_without_notation_is_written_as_it_is_typed():
+    graph = gd.parse("x: Real[8]; g: Real[4]; f = sum(g*mean(reshape(x, (4, 2)), axis=1))")
+    found = gd.upstream(graph, "x")
+    assert found.text() == "reshape(½g 1ᵀ, (8,))"
+    assert found.latex() == r"\texttt{reshape(½g 1ᵀ, (8,))}"

@@ -172,6 +172,15 @@ def latex_name(name: str) -> str:
     return _word(name)
 
 
+def typed(text: str) -> str:
+    r"""A text that is no notation, as it is typed, with special characters escaped.
+
+    >>> typed("reshape(x_1, (2,))")
+    '\\texttt{reshape(x\\_1, (2,))}'
+    """
+    return rf"\texttt{{{''.join(_ESCAPES.get(each, each) for each in text)}}}"
+
+
 def _stem(stem: str) -> str:
     letter = GREEK.get(stem, stem)
     if letter in _TO_LATEX:
