@@ -17,6 +17,7 @@ INFIX = {
     "gt": "1[{} > {}]", "ge": "1[{} ≥ {}]", "lt": "1[{} < {}]", "le": "1[{} ≤ {}]",
     "eq": "1[{} = {}]", "ne": "1[{} ≠ {}]", "abs": "|{}|", "sqrt": "√{}",
 }  # fmt: skip
+LONGEST_LIST = 8  # numbers of an array that is written out
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 CONTRACTIONS = {
     "ij,jk->ik": "{} @ {}", "ij,j->i": "{} @ {}", "i,ij->j": "{} @ {}", "i,i->": "{} @ {}",
@@ -58,6 +59,12 @@ def _named(op: ops.Op, args: Sequence[str], shapes: Sequence[Shape]) -> str:
 
 def _input(op: ops.Input, args: Sequence[str], shapes: Sequence[Shape]) -> str:
     return "input" if op.domain == "Real" else f"input, {op.domain}"
+
+
+def _array(op: ops.Array, args: Sequence[str], shapes: Sequence[Shape]) -> str:
+    if len(op.shape) > 1 or len(op.values) > LONGEST_LIST:
+        return f"array of shape {to_text(op.shape)}"
+    return "[" + ", ".join(f"{value:g}" for value in op.values) + "]"
 
 
 def _map(op: ops.Map, args: Sequence[str], shapes: Sequence[Shape]) -> str:
@@ -153,7 +160,7 @@ def _scatter(op: ops.Scatter, args: Sequence[str], shapes: Sequence[Shape]) -> s
 _WRITERS: dict[type[ops.Op], Callable[[Any, Sequence[str], Sequence[Shape]], str]] = {
     ops.Input: _input,
     ops.Const: lambda op, args, shapes: str(op.value),
-    ops.Array: lambda op, args, shapes: f"array of shape {to_text(op.shape)}",
+    ops.Array: _array,
     ops.Eye: lambda op, args, shapes: f"eye({op.size})",
     ops.Arange: lambda op, args, shapes: f"arange({op.size})",
     ops.Map: _map,

@@ -246,3 +246,8 @@ def test_a_wrong_formula_is_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
         show = display.show
         monkeypatch.setattr(display, "show", lambda at, show=show: show(graph.id("x")))
     assert wrong.closed(node) is None
+
+
+def test_a_short_list_of_numbers_is_written_out():
+    assert write(ops.Array((1, 2.5), (2,)), [], []) == "[1, 2.5]"
+    assert write(ops.Array((1, 2, 3, 4), (2, 2)), [], []) == "array of shape (2, 2)"

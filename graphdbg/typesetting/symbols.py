@@ -48,8 +48,8 @@ def expression(
     if not free:
         try:
             return _Entrywise(names, {}).poly(what, {}, bound_allowed=False)
-        except _NotScalar:
-            pass
+        except _NotScalar:  # a scalar made of arrays: a trace, a norm
+            return expression(from_poly(what, free, dims, names))
     return expression(from_poly(what, free, dims, names))
 
 
