@@ -8,6 +8,7 @@ are symbols too. A 1 x 1 product such as xᵀy is a `Trace`, which SymPy keeps a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import product
 from typing import Any
 
@@ -45,11 +46,9 @@ def expression(
         return _Translator(lazy.sympy()).write(what)
     assert names is not None
     check_depth(what, DEEPEST)
-    if not free:
-        try:
+    with suppress(_NotScalar):  # a scalar made of arrays, such as a trace, is written as a tree
+        if not free:
             return _Entrywise(names, {}).poly(what, {}, bound_allowed=False)
-        except _NotScalar:  # a scalar made of arrays: a trace, a norm
-            return expression(from_poly(what, free, dims, names))
     return expression(from_poly(what, free, dims, names))
 
 
