@@ -13,17 +13,15 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import ops
 from ..evaluator import Trace
-from ..graph import NONE, Call, Contribution, Graph, Pass
-from ..operations import operation
+from ..graph import NONE, Call, Contribution, Pass
 from ..sizes import Shape
+from .folding import View, around, call_text
 
 Array = NDArray[Any]
 T = TypeVar("T")
 LOOSE = (" + ", " - ", " − ", " / ", " ⊙ ")  # what binds no tighter than a product
 LONGEST_FACTOR = 24  # characters of an upstream gradient that is written into a product
-LITERALS = (ops.Const, ops.Array, ops.Eye, ops.Arange)  # shown where they are used, not as rows
 
 
 class Texts(Protocol):
@@ -102,59 +100,6 @@ def partial(of: str, by: str) -> str:
     return f"∂{of}/∂{by}"
 
 
-class View:
-    """Which nodes a reader sees: `depth` calls inside each other are open, deeper ones closed.
-
-    A closed call is one step: its output node stands for every node inside (`representative`).
-    """
-
-    def __init__(self, graph: Graph, depth: int | None) -> None:
-        self.graph = graph
-        self._closed: dict[int, int] = {NONE: NONE}
-        for frame, call in enumerate(graph.calls):  # a call stands after the one that made it
-            outer = self._closed[call.parent]
-            level = len(_around(graph, frame))
-            hidden = depth is not None and level > depth and call.output != NONE
-            self._closed[frame] = frame if outer == NONE and hidden else outer
-
-    def closed_call(self, at: int) -> Call | None:
-        """The outermost closed call around a node, None where the node itself is seen."""
-        frame = self._closed[self.graph.frames[at]]
-        return None if frame == NONE else self.graph.calls[frame]
-
-    def representative(self, at: int) -> int:
-        """The node that stands for `at`: itself, or the output of the closed call around it."""
-        call = self.closed_call(at)
-        return at if call is None else call.output
-
-    def is_shown(self, at: int) -> bool:
-        """Whether a node of the forward pass has a row of its own."""
-        hidden = isinstance(self.graph.ops[at], LITERALS) or self.graph.phases[at] > 0
-        return not hidden and self.representative(at) == at
-
-    def operation(self, at: int) -> str:
-        """The node's operation, or the closed call that it stands for."""
-        call = self.closed_call(at)
-        if call is None or call.output != at:
-            return operation(self.graph, at)
-        return call_text(self.graph, call)
-
-
-def call_text(graph: Graph, call: Call) -> str:
-    """A call on the names of its operands: `softmax(z)`."""
-    names = (graph.names[at] for at in call.inputs)
-    return f"{call.function}({', '.join(names)})"
-
-
-def _around(graph: Graph, frame: int) -> list[int]:
-    """The calls from the outermost to `frame`."""
-    found = []
-    while frame != NONE:
-        found.append(frame)
-        frame = graph.calls[frame].parent
-    return found[::-1]
-
-
 def forward_rows(trace: Trace, depth: int | None = None) -> list[NodeRow]:
     """The forward pass in tape order; with `depth`, calls nested deeper stay closed."""
     graph = trace.graph
@@ -163,7 +108,7 @@ def forward_rows(trace: Trace, depth: int | None = None) -> list[NodeRow]:
     for at in range(len(graph)):
         if not view.is_shown(at):
             continue
-        frames = _around(graph, graph.frames[at])
+        frames = around(graph, graph.frames[at])
         if depth is not None:
             frames = frames[:depth]
         call = call_text(graph, graph.calls[frames[-1]]) if frames else None
