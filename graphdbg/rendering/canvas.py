@@ -49,9 +49,10 @@ def line_glyph(arms: int) -> str:
     >>> line_glyph(UP | RIGHT), line_glyph(UP | DOWN | RIGHT * HEAVY), line_glyph(15)
     ('╰', '┝', '┼')
     """
-    digits = (2 if arms & arm * HEAVY else 1 if arms & arm else 0 for arm in (UP, DOWN, LEFT, RIGHT))
-    up, down, left, right = digits
-    return LINES[27 * up + 9 * down + 3 * left + right]
+    index = 0
+    for arm in (UP, DOWN, LEFT, RIGHT):
+        index = 3 * index + (2 if arms & arm * HEAVY else 1 if arms & arm else 0)
+    return LINES[index]
 
 
 GLYPHS = np.array([line_glyph(arms) for arms in range(256)])

@@ -18,9 +18,11 @@ SCALAR_ROOM, ARRAY_ROOM = 8, 10  # cells: five digits with sign and point; a ran
 WIDEST_CARD = 30
 WIDEST_NAME = 14  # of a line
 UNKNOWN = "—"  # what is not computed yet is never shown as 0
-BORDERS = {"pending": "╭╌╮╎╰╌╯", "known": "╭─╮│╰─╯", "current": "┏━┓┃┗━┛"}
+BORDERS = {  # top left, top, top right, sides, bottom left, bottom, bottom right
+    "pending": tuple("╭╌╮╎╰╌╯"), "known": tuple("╭─╮│╰─╯"), "current": tuple("┏━┓┃┗━┛"),
+}  # fmt: skip
 EXITS = {  # in the bottom border: for a light line, for a heavy one
-    "pending": "┬┰", "known": "┬┰", "current": "┯┳",
+    "pending": ("┬", "┰"), "known": ("┬", "┰"), "current": ("┯", "┳"),
 }  # fmt: skip
 STYLES = {"pending": "pending", "known": "border", "current": "current"}
 DOTS = {"pending": "○", "known": "●", "current": "◉"}
@@ -75,11 +77,20 @@ def size(label: Label, zoom: str) -> tuple[int, int]:
     if zoom == "dot":
         return 2, 1
     if zoom == "line":
-        wide = 2 * label.is_call + min(width(label.name), WIDEST_NAME) + label.room + 5
+        wide = _line_name(label) + label.room + 6
         return wide + wide % 2, 1
     title = sum(width(text) for text, _ in label.title()) + 6
     wide = min(max(2 * label.room + 4, title), WIDEST_CARD)
     return wide + wide % 2, 3
+
+
+def head(label: Label, zoom: str) -> int:
+    """How much of a vertex lines are tied to, from the left: of a line only the name."""
+    return _line_name(label) + 4 if zoom == "line" else size(label, zoom)[0]
+
+
+def _line_name(label: Label) -> int:
+    return 2 * label.is_call + min(width(label.name), WIDEST_NAME)
 
 
 def draw(
@@ -94,10 +105,10 @@ def draw(
     if zoom == "line":
         return [_line(label, look, wide, back)]
     border = STYLES[look.state]
-    left, right = BORDERS[look.state][3] * 2
-    stop = ("●", "breakpoint") if look.breakpoint else (left, border)
+    side = (BORDERS[look.state][3], border)
+    stop = ("●", "breakpoint") if look.breakpoint else side
     inside = _numbers(look, wide - 2)
-    return [_top(label, look, wide), [stop, *inside, (right, border)], _bottom(look, wide, exits)]
+    return [_top(label, look, wide), [stop, *inside, side], _bottom(look, wide, exits)]
 
 
 def _top(label: Label, look: Look, wide: int) -> list[Run]:
@@ -151,7 +162,7 @@ def _line(label: Label, look: Look, wide: int, back: bool) -> list[Run]:
         ("●", "breakpoint") if look.breakpoint else (" ", "blank"),
         sign,
         (name, "name"),
-        (padded(f" ∂{shown}" if back else f" {shown}", room + 1), style if text else "pending"),
+        (padded(f" {'∂' if back else '='} {shown}", room + 1), style if text else "pending"),
         (edge, border),
     ]
 

@@ -60,7 +60,7 @@ class Channel(NamedTuple):
 
 def ports(made: Skeleton, x: Sequence[int], at: int) -> tuple[int, int]:
     """The first and the last column where lines may leave and enter: corners are kept free."""
-    width = made.widths[at]
+    width = made.heads[at]
     if width < 3:
         return x[at], x[at]
     margin = 1 if width > 3 else 0
@@ -97,8 +97,8 @@ def _reach(exit: int, entries: Sequence[Entry]) -> tuple[int, int]:
 
 def _exit(made: Skeleton, x: Sequence[int], at: int) -> int:
     """An even column: the middle, or as near to it as a straight line down can be."""
-    middle = x[at] + made.widths[at] // 4 * 2
-    if len(made.children[at]) > 1 or made.widths[at] < 4:
+    middle = x[at] + made.heads[at] // 4 * 2
+    if len(made.children[at]) > 1 or made.heads[at] < 4:
         return middle
     first, last = ports(made, x, at)
     child = made.children[at][0]

@@ -26,11 +26,13 @@ class Skeleton:
     """The cells of a drawing in their ranks: boxes first, then stubs and the bends of long edges.
 
     `parents` and `children` are of the neighbouring ranks only, once per edge; `others` are the
-    boxes that a stub names, `owner` the box that a stub or a bend belongs to.
+    boxes that a stub names, `owner` the box that a stub or a bend belongs to, `heads` how much of
+    its width lines are tied to, from the left.
     """
 
     count: int
     widths: list[int]
+    heads: list[int]
     heights: list[int]
     rank: list[int]
     kinds: list[int]
@@ -43,6 +45,7 @@ class Skeleton:
     def add(self, kind: int, rank: int, owner: int, width: int, height: int) -> int:
         """A new cell."""
         self.widths.append(width)
+        self.heads.append(width)
         self.heights.append(height)
         self.rank.append(rank)
         self.kinds.append(kind)
@@ -107,6 +110,7 @@ def _pull_down(
 
 def skeleton(
     sizes: Sequence[tuple[int, int]],
+    heads: Sequence[int],
     edges: Edges,
     rank: Sequence[int],
     reach: Sequence[int],
@@ -121,6 +125,7 @@ def skeleton(
     made = Skeleton(
         count,
         [width for width, _ in sizes],
+        list(heads),
         [height for _, height in sizes],
         list(rank),
         [BOX] * count,
@@ -148,7 +153,7 @@ def skeleton(
     for stub, *sources in incoming.values():
         made.others[stub] = tuple(dict.fromkeys(sources))
     for stub, names in made.others.items():
-        made.widths[stub] = label(names)
+        made.widths[stub] = made.heads[stub] = label(names)
     made.ranks = [[] for _ in range(max(made.rank, default=-1) + 1)]
     for at, level in enumerate(made.rank):
         made.ranks[level].append(at)

@@ -90,22 +90,25 @@ def layout(
     edges: Edges,
     label: Label | None = None,
     gap: int = 2,
+    heads: Sequence[int] | None = None,
     most: int = MOST_TRACKS,
 ) -> Layout:
     """Boxes of these widths and heights drawn with their edges pointing down.
 
     Edges are pairs of box numbers, sources first, once per line. `label` gives the width of a
-    stub that names some boxes, `gap` is the space between neighbours, `most` how many tracks a
-    channel may have. Raises ValueError where the edges form a cycle.
+    stub that names some boxes, `gap` is the space between neighbours, `heads` how much of
+    each width lines are tied to, from the left, `most` about how many tracks a channel may have.
+    Raises ValueError where the edges form a cycle.
 
     >>> made = layout([(8, 3), (8, 3), (8, 3)], [(0, 2), (1, 2)])
     >>> made.width, made.height, made.x, made.y
-    (18, 7, [0, 10, 5], [0, 0, 4])
+    (18, 8, [0, 10, 4], [0, 0, 5])
     """
+    heads = heads or [width for width, _ in sizes]
     rank = rank_boxes(len(sizes), edges)
     reach = [level + SPAN for level in rank]
     for _ in range(TRIES):
-        made = skeleton(sizes, edges, rank, reach, label or _dots)
+        made = skeleton(sizes, heads, edges, rank, reach, label or _dots)
         widths = placing.slots(made, gap)
         order(made, widths)
         x = placing.place(made, widths, placing.anchors(made))

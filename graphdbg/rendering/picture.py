@@ -14,7 +14,7 @@ from .. import ops
 from ..graph import NONE, Graph
 from ..sizes import to_text
 from .canvas import HEAVY, Canvas, Run, clip, width
-from .cards import ZOOMS, Label, Look, draw, size
+from .cards import ZOOMS, Label, Look, draw, head, size
 from .channels import STRAIGHT, Entry, Net
 from .folding import LITERALS, View
 from .layering import BEND, INCOMING
@@ -47,7 +47,7 @@ class Picture:
     >>> graph = gd.parse("f=(x+y)z")
     >>> picture = Picture(graph, (), "card")
     >>> [graph.names[at] for at in picture.vertices], picture.width, picture.height
-    (['x', 'y', 'q', 'z', 'f'], 42, 11)
+    (['x', 'y', 'q', 'z', 'f'], 52, 11)
     """
 
     def __init__(self, graph: Graph, folded: Collection[int] = (), zoom: str = "card") -> None:
@@ -65,6 +65,7 @@ class Picture:
             [(index[source], index[target]) for source, target in self.edges],
             lambda others: width(self._stub_text(others)),
             GAPS[zoom],
+            [head(label, zoom) for label in self.labels],
         )
         self.width, self.height = self.layout.width, self.layout.height
         self._ranks = [
@@ -110,9 +111,7 @@ class Picture:
     def box(self, node: int) -> Box:
         """Where a vertex is."""
         cell, made = self._index[node], self.layout.made
-        return Box(
-            self.layout.x[cell], self.layout.y[cell], made.widths[cell], made.heights[cell]
-        )
+        return Box(self.layout.x[cell], self.layout.y[cell], made.widths[cell], made.heights[cell])
 
     def at(self, x: int, y: int) -> int | None:
         """The vertex whose box has the cell in column `x` of row `y`."""

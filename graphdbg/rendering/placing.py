@@ -16,6 +16,7 @@ STEP = 2  # columns per unit
 ROUNDS = 6  # sweeps over the ranks
 MANY = 5000  # cells from which half as many sweeps have to do
 STIFF = 6.0  # the weight of a bend: a long line that is straight is worth more than a centred box
+MAIN_ROAD = 3  # an operand that was computed draws a box to it so many times as much as an input
 LOOSE = 1e-3  # the weight of a wish to stay, for cells without neighbours
 
 
@@ -28,8 +29,8 @@ def slots(made: Skeleton, gap: int) -> list[int]:
 
 
 def anchors(made: Skeleton) -> list[int]:
-    """Where in its units the middle of a cell is."""
-    return [width // (2 * STEP) for width in made.widths]
+    """Where in its units the middle of the part of a cell is that lines are tied to."""
+    return [width // (2 * STEP) for width in made.heads]
 
 
 def isotonic(wishes: Sequence[float], weights: Sequence[float]) -> list[float]:
@@ -57,22 +58,41 @@ def place(made: Skeleton, width: Sequence[int], anchor: Sequence[int]) -> list[i
         for at in cells:
             middle[at] = left + anchor[at]
             left += width[at]
+    above = _guides(made)
     rounds = ROUNDS if len(made.rank) < MANY else ROUNDS // 2
     for turn in range(rounds):
-        last = turn >= rounds - 2
-        down = (rounds - turn) % 2 == 0
+        down = (rounds - turn) % 2 == 1
         for cells in made.ranks if down else reversed(made.ranks):
-            wishes = _wishes(made, cells, middle, down, both=last)
+            wishes = _wishes(made, above, cells, middle, down, both=turn == rounds - 2)
             _settle(cells, width, anchor, middle, list(wishes))
     shift = min((middle[at] - anchor[at] for at in range(len(middle))), default=0)
     return [int(middle[at] - anchor[at] - shift) * STEP for at in range(len(middle))]
 
 
+def _guides(made: Skeleton) -> list[list[int]]:
+    """The parents of each cell, those that were computed several times where inputs are among them.
+
+    So the main road of a computation runs nearly straight down, and inputs join it from the side.
+    """
+    roots = [not each for each in made.parents]
+    found = []
+    for parents in made.parents:
+        computed = [at for at in parents if not roots[at]]
+        mixed = 0 < len(computed) < len(parents)
+        found.append(parents + computed * (MAIN_ROAD - 1) if mixed else parents)
+    return found
+
+
 def _wishes(
-    made: Skeleton, cells: Sequence[int], middle: list[float], down: bool, both: bool
+    made: Skeleton,
+    above: list[list[int]],
+    cells: Sequence[int],
+    middle: list[float],
+    down: bool,
+    both: bool,
 ) -> Iterator[tuple[float, float]]:
     """Where the neighbours of each cell are on average, and how much that weighs."""
-    above, below = made.parents, made.children
+    below = made.children
     near, far = (above, below) if down else (below, above)
     for at in cells:
         others = near[at] + far[at] if both else near[at] or far[at]
