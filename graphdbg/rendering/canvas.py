@@ -31,8 +31,8 @@ STYLES = (
 )  # fmt: skip
 BLANK, EDGE, EDGE_CURRENT = STYLES.index("blank"), STYLES.index("edge"), STYLES.index("edge-current")
 NUMBER = {style: at for at, style in enumerate(STYLES)}
-UP, DOWN, LEFT, RIGHT = 8, 4, 2, 1  # arms of a line in a cell; the same times 16 where it is heavy
-HEAVY = 16
+UP, DOWN, LEFT, RIGHT = 8, 4, 2, 1  # arms of a line in a cell
+HEAVY = 16  # times an arm: a heavy one
 # Every combination of no, light and heavy arms: up counts 27, down 9, left 3, right 1.
 LINES = (
     " ╶╺╴─╼╸╾━╷╭┍╮┬┮┑┭┯╻┎┏┒┰┲┓┱┳╵╰┕╯┴┶┙┵┷│├┝┤┼┾┥┽┿╽┟┢┧╁╆┪╅╈╹┖┗┚┸┺┛┹┻╿┞┡┦╀╄┩╃╇┃┠┣┨╂╊┫╉╋"

@@ -15,6 +15,7 @@ SPAN = 8  # ranks that a line crosses at most; a longer one is hard to follow wi
 BOX, OUTGOING, INCOMING, BEND = range(4)  # kinds of cells: the two middle ones are stubs
 SWEEPS = 6  # barycentre sweeps, down and up in turn
 FEW = 3000  # cells up to which crossings are counted, so that a sweep that made more is undone
+LOUDEST = 4  # times as many lines as another neighbour has, and a neighbour is not listened to
 VERY_FEW = 400  # cells up to which neighbours are swapped one by one, too
 
 Edges = Sequence[tuple[int, int]]
@@ -27,7 +28,7 @@ class Skeleton:
 
     `parents` and `children` are of the neighbouring ranks only, once per edge; `others` are the
     boxes that a stub names, `owner` the box that a stub or a bend belongs to, `heads` how much of
-    its width lines are tied to, from the left.
+    its width lines are tied to, from the left; `above` and `below` are its `guides`.
     """
 
     count: int
@@ -41,6 +42,8 @@ class Skeleton:
     children: list[list[int]]
     others: dict[int, tuple[int, ...]] = field(default_factory=dict)
     ranks: list[list[int]] = field(default_factory=list)
+    above: list[list[int]] = field(default_factory=list)
+    below: list[list[int]] = field(default_factory=list)
 
     def add(self, kind: int, rank: int, owner: int, width: int, height: int) -> int:
         """A new cell."""
@@ -157,6 +160,8 @@ def skeleton(
     made.ranks = [[] for _ in range(max(made.rank, default=-1) + 1)]
     for at, level in enumerate(made.rank):
         made.ranks[level].append(at)
+    made.above = guides(made.parents, made.children)
+    made.below = guides(made.children, made.parents)
     return made
 
 
@@ -174,19 +179,19 @@ def _trunks(made: Skeleton, edges: Edges, reach: Sequence[int]) -> list[list[int
     return trunks
 
 
-def order(made: Skeleton, slots: Sequence[int]) -> list[float]:
-    """Puts the cells of each rank in an order with few crossings; `slots` are their widths.
-
-    Gives the middle of each cell where the ranks are set side by side around one axis.
-    """
-    place = [0.0] * len(made.rank)
-    _first_order(made, slots, place)
+def improve(
+    made: Skeleton, slots: Sequence[int], place: list[float], sweeps: int = SWEEPS
+) -> None:
+    """Sorts the cells of each rank so that fewer lines cross; `slots` are their widths."""
     counted = len(made.rank) <= FEW
     best, kept = crossings(made) if counted else 0, [list(cells) for cells in made.ranks]
-    for sweep in range(SWEEPS):
+    for sweep in range(sweeps):
         if counted and not best:
             break
-        _sweep(made, slots, place, down=sweep % 2 == 0)
+        if sweep % 2 == 0:
+            _sweep(made.ranks, made.above, made.below, slots, place)
+        else:
+            _sweep(made.ranks[::-1], made.below, made.above, slots, place)
         if counted:
             if len(made.rank) <= VERY_FEW:
                 _swap(made)
@@ -195,13 +200,13 @@ def order(made: Skeleton, slots: Sequence[int]) -> list[float]:
                 best, kept = found, [list(cells) for cells in made.ranks]
     if counted:
         made.ranks = kept
-    for cells in made.ranks:
-        _spread(cells, slots, place)
-    return place
 
+def first_order(made: Skeleton, slots: Sequence[int]) -> list[float]:
+    """Sorts ranks from the results upwards, operands from left to right as they are written.
 
-def _first_order(made: Skeleton, slots: Sequence[int], place: list[float]) -> None:
-    """From the results upwards, operands from left to right as they are written."""
+    Gives the middle of each cell, where the ranks are set side by side around one axis.
+    """
+    place = [0.0] * len(made.rank)
     total = [0.0] * len(place)
     for level in range(len(made.ranks) - 1, -1, -1):
         cells = made.ranks[level]
@@ -215,6 +220,7 @@ def _first_order(made: Skeleton, slots: Sequence[int], place: list[float]) -> No
             left = place[at] - (slots[at] - share) / 2
             for slot, parent in enumerate(made.parents[at]):
                 total[parent] += left + slot * share
+    return place
 
 
 def _spread(cells: Sequence[int], slots: Sequence[int], place: list[float]) -> None:
@@ -225,9 +231,31 @@ def _spread(cells: Sequence[int], slots: Sequence[int], place: list[float]) -> N
         left += slots[at]
 
 
-def _sweep(made: Skeleton, slots: Sequence[int], place: list[float], down: bool) -> None:
-    near, far = (made.parents, made.children) if down else (made.children, made.parents)
-    for cells in made.ranks if down else reversed(made.ranks):
+def guides(near: list[list[int]], far: list[list[int]]) -> list[list[int]]:
+    """The neighbours that say where a cell should be: not those that pull at far more cells.
+
+    One input of a hundred products would draw them all together and mix up what they are used for.
+    """
+    found = []
+    for others in near:
+        if len(others) > 1:
+            counts = [len(far[other]) for other in others]
+            most = LOUDEST * min(counts)
+            if max(counts) > most:
+                others = [other for other, count in zip(others, counts) if count <= most]
+        found.append(others)
+    return found
+
+
+def _sweep(
+    ranks: Sequence[list[int]],
+    near: list[list[int]],
+    far: list[list[int]],
+    slots: Sequence[int],
+    place: list[float],
+) -> None:
+    """Sorts each rank by where its neighbours in the ranks before are on average."""
+    for cells in ranks:
         if len(cells) > 1:
             for at in cells:
                 others = near[at] or far[at]

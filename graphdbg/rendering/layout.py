@@ -14,10 +14,25 @@ from itertools import accumulate
 
 from . import placing
 from .channels import Channel, Net, ports, route, surplus
-from .layering import BEND, BOX, INCOMING, SPAN, Edges, Label, Skeleton, order, rank_boxes, skeleton
+from .layering import (
+    BEND,
+    BOX,
+    INCOMING,
+    SPAN,
+    SWEEPS,
+    Edges,
+    Label,
+    Skeleton,
+    first_order,
+    improve,
+    rank_boxes,
+    skeleton,
+)
 
 MOST_TRACKS = 24  # rows of a channel, nearly; lines that find no room are drawn as stubs
 TRIES = 3  # layouts in which a channel that is too tall gives up lines; then it stays tall
+MANY = 5000  # edges from which a rough layout, made once, has to say what is too much
+ROUGHLY = 2  # sweeps of that
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +122,20 @@ def layout(
     heads = heads or [width for width, _ in sizes]
     rank = rank_boxes(len(sizes), edges)
     reach = [level + SPAN for level in rank]
-    for _ in range(TRIES):
+    for attempt in range(TRIES):
         made = skeleton(sizes, heads, edges, rank, reach, label or _dots)
         widths = placing.slots(made, gap)
-        order(made, widths)
-        x = placing.place(made, widths, placing.anchors(made))
-        if not _give_up(made, _surplus(made, x, most), reach):
-            break
+        large = len(edges) > MANY
+        middles = first_order(made, widths)
+        improve(made, widths, middles, ROUGHLY if large else SWEEPS)
+        if not (large and attempt):
+            x = placing.place(made, widths, placing.anchors(made), ROUGHLY if large else None)
+            if _give_up(made, _surplus(made, x, most * 3 // 4 if large else most), reach):
+                continue
+        if large:
+            improve(made, widths, middles, SWEEPS - ROUGHLY)
+            x = placing.place(made, widths, placing.anchors(made))
+        break
     channels = [route(made, x, level) for level in range(len(made.ranks) - 1)]
     return _stacked(made, x, channels)
 

@@ -50,7 +50,9 @@ def isotonic(wishes: Sequence[float], weights: Sequence[float]) -> list[float]:
     return [float(mean) for mean, _, size in pools for _ in range(size)]
 
 
-def place(made: Skeleton, width: Sequence[int], anchor: Sequence[int]) -> list[int]:
+def place(
+    made: Skeleton, width: Sequence[int], anchor: Sequence[int], rounds: int | None = None
+) -> list[int]:
     """The column of each cell: even numbers from 0."""
     middle = [0.0] * len(made.rank)
     for cells in made.ranks:
@@ -58,54 +60,55 @@ def place(made: Skeleton, width: Sequence[int], anchor: Sequence[int]) -> list[i
         for at in cells:
             middle[at] = left + anchor[at]
             left += width[at]
-    above = _guides(made)
-    rounds = ROUNDS if len(made.rank) < MANY else ROUNDS // 2
+    above, below = _main_roads(made), made.below
+    if rounds is None:
+        rounds = ROUNDS if len(made.rank) < MANY else ROUNDS // 2
     for turn in range(rounds):
         down = (rounds - turn) % 2 == 1
         for cells in made.ranks if down else reversed(made.ranks):
-            wishes = _wishes(made, above, cells, middle, down, both=turn == rounds - 2)
+            near, far = (above, below) if down else (below, above)
+            wishes = _wishes(made, near, far, cells, middle, both=turn == rounds - 2)
             _settle(cells, width, anchor, middle, list(wishes))
     shift = min((middle[at] - anchor[at] for at in range(len(middle))), default=0)
     return [int(middle[at] - anchor[at] - shift) * STEP for at in range(len(middle))]
 
 
-def _guides(made: Skeleton) -> list[list[int]]:
-    """The parents of each cell, those that were computed several times where inputs are among them.
+def _main_roads(made: Skeleton) -> list[list[int]]:
+    """The guides above each cell, those that were computed several times if inputs are among them.
 
     So the main road of a computation runs nearly straight down, and inputs join it from the side.
     """
     roots = [not each for each in made.parents]
-    found = []
-    for parents in made.parents:
-        computed = [at for at in parents if not roots[at]]
-        mixed = 0 < len(computed) < len(parents)
-        found.append(parents + computed * (MAIN_ROAD - 1) if mixed else parents)
+    found = list(made.above)
+    for at, parents in enumerate(found):
+        if len(parents) > 1:
+            computed = [parent for parent in parents if not roots[parent]]
+            if 0 < len(computed) < len(parents):
+                found[at] = parents + computed * (MAIN_ROAD - 1)
     return found
 
 
 def _wishes(
     made: Skeleton,
-    above: list[list[int]],
+    near: list[list[int]],
+    far: list[list[int]],
     cells: Sequence[int],
     middle: list[float],
-    down: bool,
     both: bool,
 ) -> Iterator[tuple[float, float]]:
     """Where the neighbours of each cell are on average, and how much that weighs."""
-    below = made.children
-    near, far = (above, below) if down else (below, above)
     for at in cells:
         others = near[at] + far[at] if both else near[at] or far[at]
         if not others:
             yield middle[at], LOOSE
         elif made.kinds[at] == BEND:
-            yield _straight(made, at, near[at], far[at], middle), STIFF
+            yield _straight(made, near[at], far[at], middle), STIFF
         else:
             yield sum(map(middle.__getitem__, others)) / len(others), float(len(others))
 
 
 def _straight(
-    made: Skeleton, at: int, near: Sequence[int], far: Sequence[int], middle: list[float]
+    made: Skeleton, near: Sequence[int], far: Sequence[int], middle: list[float]
 ) -> float:
     """Under the rest of its own line: the bend beside it that was placed already."""
     for others in (near, far):
