@@ -18,25 +18,27 @@ application:
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import groupby
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.cells import cell_len
 
 STYLES = (
     "blank", "border", "name", "operation", "value", "gradient", "pending", "current", "selected",
     "breakpoint", "edge", "edge-current", "stub",
 )  # fmt: skip
-BLANK, EDGE, EDGE_CURRENT = STYLES.index("blank"), STYLES.index("edge"), STYLES.index("edge-current")
 NUMBER = {style: at for at, style in enumerate(STYLES)}
+BLANK, EDGE, EDGE_CURRENT = NUMBER["blank"], NUMBER["edge"], NUMBER["edge-current"]
 UP, DOWN, LEFT, RIGHT = 8, 4, 2, 1  # arms of a line in a cell
 HEAVY = 16  # times an arm: a heavy one
 # Every combination of no, light and heavy arms: up counts 27, down 9, left 3, right 1.
 LINES = (
     " ╶╺╴─╼╸╾━╷╭┍╮┬┮┑┭┯╻┎┏┒┰┲┓┱┳╵╰┕╯┴┶┙┵┷│├┝┤┼┾┥┽┿╽┟┢┧╁╆┪╅╈╹┖┗┚┸┺┛┹┻╿┞┡┦╀╄┩╃╇┃┠┣┨╂╊┫╉╋"
 )
+CROSSES = set("┼┽┾┿╀╁╂╃╄╅╆╇╈╉╊╋")
+JOINT = "•"
 UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # characters that move the cursor, or may
 JOINERS = {"\ufe0e", "\ufe0f"}  # they change the width of what stands before them
 
@@ -124,6 +126,7 @@ class Canvas:
     def __init__(self, x: int, y: int, width: int, height: int) -> None:
         self.x, self.y, self.width, self.height = x, y, width, height
         self._arms = np.zeros((height, width), dtype=np.uint8)
+        self._joints: list[tuple[int, int]] = []
         self._texts: list[tuple[int, int, Sequence[Run]]] = []
 
     def horizontal(self, y: int, left: int, right: int, weight: int = 1) -> None:
@@ -142,6 +145,12 @@ class Canvas:
             column[max(top, 0) : max(bottom, 0)] |= DOWN * weight
             column[max(top + 1, 0) : max(bottom + 1, 0)] |= UP * weight
 
+    def joints(self, y: int, columns: Iterable[int]) -> None:
+        """Lines meet in these cells of row `y`: where they come from all four sides, with a dot."""
+        if 0 <= y - self.y < self.height:
+            inside = (x - self.x for x in columns)
+            self._joints += [(x, y - self.y) for x in inside if 0 <= x < self.width]
+
     def text(self, x: int, y: int, runs: Sequence[Run]) -> None:
         """Runs from column `x` of row `y` on; where they leave the window they are cut."""
         if 0 <= y - self.y < self.height:
@@ -150,17 +159,23 @@ class Canvas:
     def rows(self) -> list[list[Run]]:
         """The window, row by row, as runs of neighbouring cells in the same style."""
         texts: list[list[str]] = GLYPHS[self._arms].tolist()
+        for x, y in self._joints:
+            if texts[y][x] in CROSSES:
+                texts[y][x] = JOINT
         heavy, drawn = self._arms >= HEAVY, self._arms > 0
-        styles = np.where(heavy, EDGE_CURRENT, np.where(drawn, EDGE, BLANK)).tolist()
+        styles = np.where(heavy, EDGE_CURRENT, np.where(drawn, EDGE, BLANK))
         for x, y, runs in self._texts:
+            row, row_styles = texts[y], styles[y]
             for text, style in runs:
                 found = cells(text)
-                _put(texts[y], styles[y], x, found, NUMBER[style])
+                _put(row, row_styles, x, found, NUMBER[style])
                 x += len(found)
         return [_runs(row, style) for row, style in zip(texts, styles)]
 
 
-def _put(row: list[str], styles: list[int], x: int, found: Sequence[str], style: int) -> None:
+def _put(
+    row: list[str], styles: NDArray[np.int64], x: int, found: Sequence[str], style: int
+) -> None:
     first, last = max(x, 0), min(x + len(found), len(row))
     if first >= last:
         return
@@ -170,13 +185,15 @@ def _put(row: list[str], styles: list[int], x: int, found: Sequence[str], style:
     if last - x < len(found) and found[last - x] == "":
         part[-1] = " "
     row[first:last] = part
-    styles[first:last] = [style] * len(part)
+    styles[first:last] = style
 
 
-def _runs(row: list[str], styles: list[int]) -> list[Run]:
-    runs, start = [], 0
-    for style, group in groupby(styles):
-        end = start + sum(1 for _ in group)
-        runs.append(("".join(row[start:end]), STYLES[style]))
-        start = end
-    return runs
+def _runs(row: list[str], styles: NDArray[np.int64]) -> list[Run]:
+    if not row:
+        return []
+    starts = [0, *(np.flatnonzero(styles[1:] != styles[:-1]) + 1).tolist()]
+    ends = [*starts[1:], len(row)]
+    kinds = styles[starts].tolist()
+    return [
+        ("".join(row[start:end]), STYLES[kind]) for start, end, kind in zip(starts, ends, kinds)
+    ]

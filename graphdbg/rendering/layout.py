@@ -39,13 +39,15 @@ ROUGHLY = 2  # sweeps of that
 class Band:
     """A rank with the channel below it; `cells` and `nets` from left to right.
 
-    `reaches[i]` is how far to the right the first i + 1 nets go.
+    `spans` are the first and last columns of the nets, `reaches[i]` is how far to the right the
+    first i + 1 nets go.
     """
 
     top: int
     height: int
     cells: list[int]
     nets: list[Net]
+    spans: list[tuple[int, int]]
     reaches: list[int]
     channel: Channel | None
 
@@ -62,10 +64,10 @@ class Band:
     def nets_between(self, left: int, right: int) -> Iterator[Net]:
         """The nets that touch columns from `left` to before `right`."""
         start = bisect_left(self.reaches, left)
-        for net in self.nets[start:]:
-            first, last = net.columns
-            if last >= left and first < right:
-                yield net
+        end = bisect_left(self.spans, (right, -1))
+        for at in range(start, end):
+            if self.spans[at][1] >= left:
+                yield self.nets[at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +180,9 @@ def _stacked(made: Skeleton, x: list[int], channels: list[Channel]) -> Layout:
             y[at] = top if hangs else top + height - made.heights[at]
         channel = channels[level] if level < len(channels) else None
         nets = sorted(channel.nets, key=lambda net: net.columns) if channel else []
-        reaches = list(accumulate((net.columns[1] for net in nets), max))
-        bands.append(Band(top, height, cells, nets, reaches, channel))
+        spans = [net.columns for net in nets]
+        reaches = list(accumulate((last for _, last in spans), max))
+        bands.append(Band(top, height, cells, nets, spans, reaches, channel))
         top = bands[-1].end
     right = max((x[at] + made.widths[at] for at in range(len(x))), default=0)
     right = max([right, *(band.reaches[-1] + 1 for band in bands if band.reaches)])

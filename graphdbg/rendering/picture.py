@@ -58,6 +58,7 @@ class Picture:
         self.vertices = [at for at in range(len(graph)) if self.view.is_shown(at)]
         self._index = {at: index for index, at in enumerate(self.vertices)}
         self.labels = [self._label(at) for at in self.vertices]
+        self._gradient_of = {g: y for each in graph.passes for y, g in each.upstream.items()}
         self.edges = list(self._edges())
         index = self._index
         self.layout: Layout = layout(
@@ -102,7 +103,7 @@ class Picture:
     def vertex_of(self, node: int) -> int | None:
         """The vertex that stands for a node; for a gradient that of its forward node."""
         if self.graph.phases[node] > 0:
-            node = self.graph.origins[node]
+            node = self._gradient_of.get(node, self.graph.origins[node])
         if node == NONE:
             return None
         node = self.view.representative(node)
@@ -211,16 +212,20 @@ class Picture:
     def _draw_net(
         self, canvas: Canvas, band: Band, net: Net, entries: Sequence[Entry], weight: int
     ) -> None:
-        start, y = self._foot(band, net.cell), self.layout.y
+        start, y = self._foot(net.cell), self.layout.y
+        if net.track == STRAIGHT:
+            canvas.vertical(net.exit, start, y[entries[0].child], weight)
+            return
         track = band.bottom + net.track
         jog = band.bottom + (band.channel.tracks if band.channel else 0)
+        turns = [entry.via for entry in entries] + [net.exit]
+        canvas.vertical(net.exit, start, track, weight)
+        canvas.horizontal(track, min(turns), max(turns), weight)
+        canvas.joints(track, turns)
         for entry in entries:
-            end = y[entry.child]
-            if net.track == STRAIGHT:
-                canvas.vertical(net.exit, start, end, weight)
+            if not canvas.x - 1 <= entry.column <= canvas.x + canvas.width:
                 continue
-            canvas.vertical(net.exit, start, track, weight)
-            canvas.horizontal(track, min(net.exit, entry.via), max(net.exit, entry.via), weight)
+            end = y[entry.child]
             if entry.via == entry.column:
                 canvas.vertical(entry.via, track, end, weight)
                 continue
@@ -228,7 +233,7 @@ class Picture:
             canvas.horizontal(jog, entry.column, entry.via, weight)
             canvas.vertical(entry.column, jog, end, weight)
 
-    def _foot(self, band: Band, cell: int) -> int:
+    def _foot(self, cell: int) -> int:
         """The row where the line below a cell begins: in its border, or where a bend comes in."""
         made = self.layout.made
         return self.layout.y[cell] + max(made.heights[cell] - 1, 0)
@@ -238,7 +243,8 @@ class Picture:
     ) -> None:
         cards = self.zoom == "card"
         for entry in net.entries:
-            if self.layout.made.kinds[entry.child] == BEND:
+            inside = canvas.x <= entry.column < canvas.x + canvas.width
+            if not inside or self.layout.made.kinds[entry.child] == BEND:
                 continue
             glyph, style = "▼", "edge"
             if entry in chosen:
