@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphdbg.rendering.channels import STRAIGHT, surplus
+from graphdbg.rendering.channels import STRAIGHT, ports, surplus
 from graphdbg.rendering.layering import BEND, BOX, SPAN, crossings, rank_boxes
-from graphdbg.rendering.layout import Layout, layout, ports
+from graphdbg.rendering.layout import Layout, layout
 from graphdbg.rendering.placing import isotonic
 
 Graph = tuple[list[tuple[int, int]], list[tuple[int, int]]]

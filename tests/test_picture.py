@@ -322,3 +322,227 @@ def test_clipped_text_fits(given: str, room: int) -> None:
 )
 def test_numbers_lose_digits_and_not_their_exponent(given: str, room: int, expected: str) -> None:
     assert fit(given, room) == expected
+
+
+# ---------------------------------------------------------------- the look itself
+
+LECTURE = """
+╭─ x ──────────────╮  ╭─ y ──────────────╮
+│ -2          ∂ -4 │  │ 5           ∂ -4 │
+╰───────────┰──────╯  ╰─────┰────────────╯
+            ▼               ▼
+          ┏▸ q = x + y ━━━━━━┓  ╭─ z ──────────────╮
+          ┃ 3           ∂ -4 ┃  │ -4           ∂ — │
+          ┗━━━━━━━━━┯━━━━━━━━┛  ╰─┬────────────────╯
+                    ▼             ▼
+                ╭─ f = q·z ────────╮
+                ● -12          ∂ 1 │
+                ╰──────────────────╯
+"""
+
+SQUARE = """
+╭─ x ──────────────╮
+│ —            ∂ — │
+╰─────────┬────────╯
+     ╭────┴───╮
+     ▼        ▼
+╭─ m = x·x ────────╮
+│ —            ∂ — │
+╰──────────────────╯
+"""
+
+RESIDUAL = """
+  ╭─ x (4,) ─────────────╮
+  │ —                ∂ — │
+  ╰───────────┬──────────╯
+              ▼
+╭─ h = tanh(x) ────────╮  ╭─ W (4, 4) ───────────╮
+│ —                ∂ — │  │ —                ∂ — │
+╰─────────┬────────────╯  ╰───────┬──────────────╯
+          ├───────╮               │
+          │       ▼               ▼
+          │ ╭─ q = W @ h ──────────╮
+          │ │ —                ∂ — │
+          │ ╰───────────┬──────────╯
+          │             ▼
+          │ ╭─ q1 = relu(q) ───────╮
+          │ │ —                ∂ — │
+          │ ╰───────────┬──────────╯
+          ▼             ▼
+    ╭─ y = h + q1 ─────────╮  ╭─ t (4,) ─────────────╮
+    │ —                ∂ — │  │ —                ∂ — │
+    ╰───────────┬──────────╯  ╰─┬────────────────────╯
+                ▼               ▼
+          ╭─ q2 = y - t ─────────╮
+          │ —                ∂ — │
+          ╰───────────┬──────────╯
+                      ▼
+          ╭─ q3 = q2² ───────────╮
+          │ —                ∂ — │
+          ╰───────────┬──────────╯
+                      ▼
+            ╭─ q4 = sum(q3) ───╮
+            │ —            ∂ — │
+            ╰─────────┬────────╯
+                      ▼
+            ╭─ E = q4 / 2 ─────╮
+            │ —            ∂ — │
+            ╰──────────────────╯
+"""
+
+FOLDED = """
+                        ╭─ o (3,) ─────────────╮
+                        │ —                ∂ — │
+                        ╰───────────┬──────────╯
+                                    ▼
+                        ╭─ ⊞ p = softmax(o) ───╮
+                        │ —                ∂ — │
+                        ╰───────────┬──────────╯
+                                    ▼
+╭─ y (3,) ─────────────╮  ╭─ q8 = log(p) ────────╮
+│ —                ∂ — │  │ —                ∂ — │
+╰─────────────────────┬╯  ╰───────────┬──────────╯
+                      ▼               ▼
+                    ╭─ q9 = y·q8 ──────────╮
+                    │ —                ∂ — │
+                    ╰───────────┬──────────╯
+                                ▼
+                      ╭─ q10 = sum(q9) ──╮
+                      │ —            ∂ — │
+                      ╰─────────┬────────╯
+                                ▼
+                      ╭─ L = -q10 ───────╮
+                      │ —            ∂ — │
+                      ╰──────────────────╯
+"""
+
+UNFOLDED = """
+                o = —
+              ╭─┴─╮
+              │   ▼
+              │   q = —
+              │   ▼
+              │   q1 = —
+              │   ▼
+              │   q2 = —
+              │   ▼
+              │   q3 = —
+              │   ▼
+              │   q4 = —
+              ▼   ▼
+            p.shifted = —
+                ▼
+                p.e = —
+              ╭─┴──╮
+              │    ▼
+              │   q5 = —
+              │   ▼
+              │   p.total = —
+              │     ▼
+              │     q6 = —
+              │     ▼
+              │     q7 = —
+              ╰──╮ ╭╯
+                 ▼ ▼
+                  p = —
+                  ╰────╮
+                       ▼
+  y = —               q8 = —
+  ╰───────────────╮ ╭─╯
+                  ▼ ▼
+                  q9 = —
+                  ▼
+                  q10 = —
+                  ▼
+                  L = —
+"""
+
+DOTS = """
+● ● ● ● ● ●
+│ │╭┴─┤ │ │
+│ ││ ╭┼─┴─┤
+│ ╰┼─┤│   │
+╰──┤ ││   │
+  ╭╯╭╯│   │
+  ▼ ▼ ▼   ▼
+  ● ● ●   ●
+  ├─╯ ╰─╮ │
+  │     ├─╯
+  ▼     ▼
+  ● ●   ● ●
+  ├─╯   ├─╯
+  ▼     ▼
+  ●     ●
+  ▼     ▼
+● ●   ● ●
+╰─┤   ╰─┤
+  ▼     ▼
+  ●     ●
+  ╰─╮   │
+    ├───╯
+    ▼
+    ● ●
+    ├─╯
+    ▼
+    ●
+    ▼
+    ○
+"""
+
+
+def example_graph(name: str) -> Graph:
+    return gd.parse((EXAMPLES / f"{name}.gd").read_text("utf-8"))
+
+
+def test_the_lecture_as_it_is_stepped() -> None:
+    graph = gd.parse("f=(x+y)z")
+    looks = {
+        "x": Look("-2", "-4"),
+        "y": Look("5", "-4"),
+        "z": Look("-4", ""),
+        "q": Look("3", "-4", "current", selected=True),
+        "f": Look("-12", "1", breakpoint=True),
+    }
+    shown = text(Picture(graph), lambda at: looks[graph.names[at]], graph.id("q"))
+    assert shown == LECTURE.strip("\n")
+
+
+def test_a_square_has_two_lines() -> None:
+    assert text(Picture(gd.parse("m = x*x"))) == SQUARE.strip("\n")
+
+
+def test_a_residual_branch() -> None:
+    assert text(Picture(example_graph("residual"))) == RESIDUAL.strip("\n")
+
+
+def test_softmax_folded_and_unfolded() -> None:
+    graph = example_graph("softmax_cross_entropy")
+    every = range(len(graph.calls))
+    assert text(Picture(graph, every)) == FOLDED.strip("\n")
+    assert text(Picture(graph, (), "line")) == UNFOLDED.strip("\n")
+
+
+def test_a_neuron_in_dots() -> None:
+    program = """
+        h0 = tanh(w1_0_0*x0 + w1_0_1*x1 + b1_0)
+        h1 = tanh(w1_1_0*x0 + w1_1_1*x1 + b1_1)
+        o = tanh(w2_0_0*h0 + w2_0_1*h1 + b2_0)
+    """
+    graph = gd.parse(program)
+    pending = Look(state="pending")
+    shown = text(Picture(graph, (), "dot"), lambda at: pending if at == graph.id("o") else Look())
+    assert shown == DOTS.strip("\n")
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.gd")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("zoom", ["card", "line", "dot"])
+def test_examples_can_be_followed(path: Path, zoom: str) -> None:
+    graph = gd.parse(path.read_text("utf-8"))
+    for folded in ((), range(len(graph.calls))):
+        picture = Picture(graph, folded, zoom)
+        drawn, boxes = grid(text(picture).split("\n")), owners(picture)
+        check_connected(drawn, boxes)
+        short = set(picture.edges) - stubbed(picture)
+        for source in picture.vertices:
+            expected = {end for start, end in short if start == source}
+            assert followed(drawn, boxes, picture.box(source)) >= expected

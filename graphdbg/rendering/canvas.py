@@ -34,9 +34,7 @@ BLANK, EDGE, EDGE_CURRENT = NUMBER["blank"], NUMBER["edge"], NUMBER["edge-curren
 UP, DOWN, LEFT, RIGHT = 8, 4, 2, 1  # arms of a line in a cell
 HEAVY = 16  # times an arm: a heavy one
 # Every combination of no, light and heavy arms: up counts 27, down 9, left 3, right 1.
-LINES = (
-    " ╶╺╴─╼╸╾━╷╭┍╮┬┮┑┭┯╻┎┏┒┰┲┓┱┳╵╰┕╯┴┶┙┵┷│├┝┤┼┾┥┽┿╽┟┢┧╁╆┪╅╈╹┖┗┚┸┺┛┹┻╿┞┡┦╀╄┩╃╇┃┠┣┨╂╊┫╉╋"
-)
+LINES = " ╶╺╴─╼╸╾━╷╭┍╮┬┮┑┭┯╻┎┏┒┰┲┓┱┳╵╰┕╯┴┶┙┵┷│├┝┤┼┾┥┽┿╽┟┢┧╁╆┪╅╈╹┖┗┚┸┺┛┹┻╿┞┡┦╀╄┩╃╇┃┠┣┨╂╊┫╉╋"
 CROSSES = set("┼┽┾┿╀╁╂╃╄╅╆╇╈╉╊╋")
 JOINT = "•"
 UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # characters that move the cursor, or may

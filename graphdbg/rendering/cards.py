@@ -170,7 +170,8 @@ def _line(label: Label, look: Look, wide: int, back: bool) -> list[Run]:
 def _dot(label: Label, look: Look) -> list[Run]:
     signs = STOPS if look.breakpoint else CALLS if label.is_call else DOTS
     style = "breakpoint" if look.breakpoint else {"known": "value"}.get(look.state, look.state)
-    return [(signs[look.state], style), ("◂" if look.selected else " ", "selected")]
+    sign = ("◂", "selected") if look.selected else (" ", "blank")
+    return [(signs[look.state], style), sign]
 
 
 def fitted(runs: Sequence[Run], room: int) -> list[Run]:

@@ -96,15 +96,15 @@ def _reach(exit: int, entries: Sequence[Entry]) -> tuple[int, int]:
 
 
 def _exit(made: Skeleton, x: Sequence[int], at: int) -> int:
-    """An even column: the middle, or as near to it as a straight line down can be."""
+    """An even column: the middle, or where its trunk or its only line goes straight down."""
     middle = x[at] + made.heads[at] // 4 * 2
-    if len(made.children[at]) > 1 or made.heads[at] < 4:
-        return middle
     first, last = ports(made, x, at)
-    child = made.children[at][0]
-    if made.kinds[child] == BEND:
-        return x[child] if first <= x[child] <= last else middle
-    left, right = ports(made, x, child)
+    for child in made.children[at]:
+        if made.kinds[child] == BEND and first <= x[child] <= last:
+            return x[child]
+    if len(made.children[at]) > 1 or first == last:
+        return middle
+    left, right = ports(made, x, made.children[at][0])
     low, high = max(first, left), min(last, right)
     low += low % 2
     high -= high % 2
@@ -142,7 +142,7 @@ def _spread(
         if straight[slot]:
             columns.append(exits[at])
         else:
-            columns.append(first + (2 * slot + 1) * (last - first) // (2 * len(parents)))
+            columns.append(first + (2 * slot + 1) * (last - first + 1) // (2 * len(parents)))
     return _settled(columns, straight, free)
 
 
@@ -174,7 +174,7 @@ def surplus(spans: Mapping[int, tuple[int, int]], most: int) -> list[int]:
         left, right = spans[at]
         if left < right:
             insort(running, (right, at))
-        del running[: bisect_left(running, (left - 1, -1))]
+        del running[: bisect_left(running, (left, -1))]
         if len(running) > most:
             found.add(running.pop()[1])
     return sorted(found)
@@ -187,7 +187,7 @@ def _packed(cells: Sequence[int], spans: dict[int, tuple[int, int]]) -> dict[int
     free: list[int] = []
     for at in sorted(cells, key=spans.__getitem__):
         left, right = spans[at]
-        while ends and ends[0][0] < left - 1:
+        while ends and ends[0][0] < left:
             heappush(free, heappop(ends)[1])
         tracks[at] = heappop(free) if free else len(ends)
         heappush(ends, (right, tracks[at]))
@@ -206,7 +206,7 @@ def _untangled(
     ends = {at: sorted({entry.via for entry in entries[at]}) for at in cells}
     for index, a in enumerate(cells):
         for b in cells[index + 1 :]:
-            if spans[a][0] <= spans[b][1] + 1 and spans[b][0] <= spans[a][1] + 1:
+            if spans[a][0] <= spans[b][1] and spans[b][0] <= spans[a][1]:
                 gain = _crossed(b, a, exits, ends, spans) - _crossed(a, b, exits, ends, spans)
                 better[a, b], better[b, a] = gain, -gain
                 score[a] -= gain

@@ -179,9 +179,7 @@ def _trunks(made: Skeleton, edges: Edges, reach: Sequence[int]) -> list[list[int
     return trunks
 
 
-def improve(
-    made: Skeleton, slots: Sequence[int], place: list[float], sweeps: int = SWEEPS
-) -> None:
+def improve(made: Skeleton, slots: Sequence[int], place: list[float], sweeps: int = SWEEPS) -> None:
     """Sorts the cells of each rank so that fewer lines cross; `slots` are their widths."""
     counted = len(made.rank) <= FEW
     best, kept = crossings(made) if counted else 0, [list(cells) for cells in made.ranks]
@@ -200,6 +198,7 @@ def improve(
                 best, kept = found, [list(cells) for cells in made.ranks]
     if counted:
         made.ranks = kept
+
 
 def first_order(made: Skeleton, slots: Sequence[int]) -> list[float]:
     """Sorts ranks from the results upwards, operands from left to right as they are written.

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from . import placing
-from .channels import Channel, Net, ports, route, surplus
+from .channels import Channel, Net, route, surplus
 from .layering import (
     BEND,
     BOX,
-    INCOMING,
     SPAN,
     SWEEPS,
     Edges,
@@ -117,9 +116,9 @@ def layout(
     each width lines are tied to, from the left, `most` about how many tracks a channel may have.
     Raises ValueError where the edges form a cycle.
 
-    >>> made = layout([(8, 3), (8, 3), (8, 3)], [(0, 2), (1, 2)])
+    >>> made = layout([(10, 3), (10, 3), (10, 3)], [(0, 2), (1, 2)])
     >>> made.width, made.height, made.x, made.y
-    (18, 8, [0, 10, 4], [0, 0, 5])
+    (22, 7, [0, 12, 6], [0, 0, 4])
     """
     heads = heads or [width for width, _ in sizes]
     rank = rank_boxes(len(sizes), edges)
@@ -187,6 +186,3 @@ def _stacked(made: Skeleton, x: list[int], channels: list[Channel]) -> Layout:
     right = max((x[at] + made.widths[at] for at in range(len(x))), default=0)
     right = max([right, *(band.reaches[-1] + 1 for band in bands if band.reaches)])
     return Layout(made.count, right, top, x, y, made, bands, [band.top for band in bands])
-
-
-__all__ = ["BEND", "BOX", "INCOMING", "Band", "Layout", "layout", "ports"]

@@ -17,7 +17,7 @@ from .canvas import HEAVY, Canvas, Run, clip, width
 from .cards import ZOOMS, Label, Look, draw, head, size
 from .channels import STRAIGHT, Entry, Net
 from .folding import LITERALS, View
-from .layering import BEND, INCOMING
+from .layering import BEND
 from .layout import Band, Layout, layout
 
 GAPS = {"card": 2, "line": 2, "dot": 0}
@@ -292,6 +292,3 @@ def text(
     window = (0, 0, picture.width, picture.height)
     shown = rows(picture, window, look, current, direction)
     return "\n".join("".join(run for run, _ in row).rstrip() for row in shown)
-
-
-__all__ = ["INCOMING", "Box", "Look", "Picture", "rows", "text"]

@@ -17,6 +17,7 @@ ROUNDS = 6  # sweeps over the ranks
 MANY = 5000  # cells from which half as many sweeps have to do
 STIFF = 6.0  # the weight of a bend: a long line that is straight is worth more than a centred box
 MAIN_ROAD = 3  # an operand that was computed draws a box to it so many times as much as an input
+GIVING_WAY = 0.2  # the weight of a cell without neighbours on the side that was placed before
 LOOSE = 1e-3  # the weight of a wish to stay, for cells without neighbours
 
 
@@ -104,7 +105,8 @@ def _wishes(
         elif made.kinds[at] == BEND:
             yield _straight(made, near[at], far[at], middle), STIFF
         else:
-            yield sum(map(middle.__getitem__, others)) / len(others), float(len(others))
+            weight = len(others) if near[at] else GIVING_WAY
+            yield sum(map(middle.__getitem__, others)) / len(others), weight
 
 
 def _straight(
