@@ -17,7 +17,7 @@ from .canvas import HEAVY, Canvas, Run, clip, width
 from .cards import ZOOMS, Label, Look, draw, head, size
 from .channels import STRAIGHT, Entry, Net
 from .folding import LITERALS, View
-from .layering import BEND
+from .layering import BEND, BOX
 from .layout import Band, Layout, layout
 
 GAPS = {"card": 2, "line": 2, "dot": 0}
@@ -241,14 +241,15 @@ class Picture:
     def _draw_arrows(
         self, canvas: Canvas, band: Band, net: Net, chosen: Sequence[Entry], back: bool
     ) -> None:
-        cards = self.zoom == "card"
+        made = self.layout.made
+        bordered = self.zoom == "card" and made.kinds[net.cell] in (BOX, BEND)
         for entry in net.entries:
             inside = canvas.x <= entry.column < canvas.x + canvas.width
-            if not inside or self.layout.made.kinds[entry.child] == BEND:
+            if not inside or made.kinds[entry.child] == BEND:
                 continue
             glyph, style = "▼", "edge"
             if entry in chosen:
-                glyph, style = ("┃" if cards else "▲") if back else "▼", "edge-current"
+                glyph, style = ("┃" if bordered else "▲") if back else "▼", "edge-current"
             canvas.text(entry.column, band.end - 1, [(glyph, style)])
 
     def _draw_cell(
