@@ -68,7 +68,7 @@ def line_cells(made: Layout) -> dict[tuple[int, int], list[tuple[int, str]]]:
                 downs |= {(entry.column, y) for y in range(middle - 1, end)}
             for x, y in downs:
                 cells.setdefault((x, y), []).append((net.cell, "down"))
-            first, last = net.columns
+            first, last = net.span
             if net.track != STRAIGHT:
                 for x in range(first, last + 1):
                     cells.setdefault((x, track), []).append((net.cell, "across"))

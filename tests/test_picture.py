@@ -125,15 +125,15 @@ def stubbed(picture: Picture) -> set[tuple[int, int]]:
     return {edge for edge in picture.edges if edge in ends and edge[::-1] in ends}
 
 
-@given(programs())
-@settings(deadline=None, max_examples=50)
-def test_a_window_is_a_part_of_the_picture(graph: Graph) -> None:
+@given(programs(), st.integers(-20, 30), st.integers(-10, 30))
+@settings(deadline=None, max_examples=80)
+def test_a_window_is_a_part_of_the_picture(graph: Graph, left: int, top: int) -> None:
     picture = Picture(graph)
     whole = grid(text(picture, look).split("\n"))
-    shown = rows(picture, (7, 3, 31, 9), look)
+    shown = rows(picture, (left, top, 31, 9), look)
     assert [cell_len("".join(run for run, _ in row)) for row in shown] == [31] * 9
     for (x, y), cell in grid(["".join(run for run, _ in row) for row in shown]).items():
-        assert cell == whole.get((x + 7, y + 3), " ")
+        assert cell == whole.get((x + left, y + top), " ")
     assert {style for row in shown for _, style in row} <= set(STYLES)
 
 

@@ -31,17 +31,16 @@ class Entry(NamedTuple):
 
 
 class Net(NamedTuple):
-    """The lines from `cell` down to the next rank; rows are counted from the channel's first."""
+    """The lines from `cell` down to the next rank; rows are counted from the channel's first.
+
+    `span` is the first and the last column that they touch.
+    """
 
     cell: int
     exit: int
     track: int
     entries: tuple[Entry, ...]
-
-    @property
-    def columns(self) -> tuple[int, int]:
-        """The first and the last column that the net touches."""
-        return _reach(self.exit, self.entries)
+    span: tuple[int, int]
 
 
 class Channel(NamedTuple):
@@ -82,8 +81,11 @@ def route(made: Skeleton, x: Sequence[int], level: int) -> Channel:
     few = len(running) <= FEW_NETS
     tracks = _untangled(running, exits, entries, spans) if few else _packed(running, spans)
     below = made.ranks[level + 1]
+    nets = [
+        Net(at, exits[at], tracks.get(at, STRAIGHT), tuple(entries[at]), spans[at]) for at in above
+    ]
     return Channel(
-        [Net(at, exits[at], tracks.get(at, STRAIGHT), tuple(entries[at])) for at in above],
+        nets,
         max(tracks.values(), default=STRAIGHT) + 1,
         any(entry.via != entry.column for each in entries.values() for entry in each),
         any(made.parents[at] and made.kinds[at] != BEND for at in below),
@@ -91,8 +93,11 @@ def route(made: Skeleton, x: Sequence[int], level: int) -> Channel:
 
 
 def _reach(exit: int, entries: Sequence[Entry]) -> tuple[int, int]:
-    columns = [exit, *(each.column for each in entries), *(each.via for each in entries)]
-    return min(columns), max(columns)
+    first = last = exit
+    for _, column, via in entries:
+        first = min(first, column, via)
+        last = max(last, column, via)
+    return first, last
 
 
 def _exit(made: Skeleton, x: Sequence[int], at: int) -> int:
@@ -135,6 +140,8 @@ def _spread(
         return [exits[parents[0]]]
     free = [column for column in range(first, last + 1) if column not in taken]
     straight = [first <= exits[at] <= last and parents.count(at) == 1 for at in parents]
+    if all(straight):
+        return [exits[at] for at in parents]
     if len(parents) > FEW_LINES or len(free) < len(parents) - sum(straight):
         return [free[at * len(free) // len(parents)] for at in range(len(parents))]
     columns = []

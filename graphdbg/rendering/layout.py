@@ -178,8 +178,8 @@ def _stacked(made: Skeleton, x: list[int], channels: list[Channel]) -> Layout:
             hangs = made.parents[at] or made.kinds[at] == BOX
             y[at] = top if hangs else top + height - made.heights[at]
         channel = channels[level] if level < len(channels) else None
-        nets = sorted(channel.nets, key=lambda net: net.columns) if channel else []
-        spans = [net.columns for net in nets]
+        nets = sorted(channel.nets, key=lambda net: net.span) if channel else []
+        spans = [net.span for net in nets]
         reaches = list(accumulate((last for _, last in spans), max))
         bands.append(Band(top, height, cells, nets, spans, reaches, channel))
         top = bands[-1].end
