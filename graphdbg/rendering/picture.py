@@ -181,7 +181,8 @@ class Picture:
         vertex = None if current is None else self.vertex_of(current)
         heavy = set() if vertex is None else set(self._lines_into(self._index[vertex]))
         left, right = canvas.x, canvas.x + canvas.width
-        bands = self.layout.bands_between(canvas.y, canvas.y + canvas.height)
+        top = canvas.y - 1  # a line from above the window may end in its first row
+        bands = self.layout.bands_between(top, canvas.y + canvas.height)
         exits: dict[int, list[tuple[int, str]]] = {}
         for band in bands:
             for net in band.nets_between(left, right):
