@@ -13,6 +13,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
+from operator import itemgetter
 from typing import NamedTuple
 
 from .layering import BEND, Skeleton
@@ -33,7 +34,7 @@ class Entry(NamedTuple):
 class Net(NamedTuple):
     """The lines from `cell` down to the next rank; rows are counted from the channel's first.
 
-    `span` is the first and the last column that they touch.
+    `span` is the first and the last column that they touch; entries are sorted by column.
     """
 
     cell: int
@@ -76,6 +77,8 @@ def route(made: Skeleton, x: Sequence[int], level: int) -> Channel:
         if made.parents[child]:
             for parent, entry in _entries(made, x, child, exits, taken):
                 entries[parent].append(entry)
+    for each in entries.values():
+        each.sort(key=itemgetter(1, 2))
     spans = {at: _reach(exits[at], entries[at]) for at in above}
     running = [at for at in above if spans[at][0] < spans[at][1]]
     few = len(running) <= FEW_NETS

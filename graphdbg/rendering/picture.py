@@ -6,7 +6,7 @@ A picture is laid out once for a graph, its folded calls and a zoom. What a step
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
@@ -178,61 +178,64 @@ class Picture:
 
     def draw(self, canvas: Canvas, look: Looks, current: int | None, direction: str) -> None:
         """Puts what the canvas covers on it; the lines into `current` are heavy."""
-        vertex = None if current is None else self.vertex_of(current)
-        heavy = set() if vertex is None else set(self._lines_into(self._index[vertex]))
+        heavy = self._lines_into(None if current is None else self.vertex_of(current))
+        back = direction == BACKWARD
         left, right = canvas.x, canvas.x + canvas.width
         top = canvas.y - 1  # a line from above the window may end in its first row
         bands = self.layout.bands_between(top, canvas.y + canvas.height)
         exits: dict[int, list[tuple[int, str]]] = {}
         for band in bands:
             for net in band.nets_between(left, right):
-                chosen = [entry for entry in net.entries if (net.cell, entry.child) in heavy]
-                self._draw_net(canvas, band, net, net.entries, 1)
-                if chosen:
-                    self._draw_net(canvas, band, net, chosen, HEAVY)
-                kind = "light"
-                if chosen:
-                    kind = "arrow" if direction == BACKWARD else "heavy"
+                start = bisect_left(net.entries, left - 1, key=_column)
+                seen = net.entries[start : bisect_right(net.entries, right, key=_column)]
+                self._draw_net(canvas, band, net, seen, _track(net, net.entries), 1)
+                chosen: list[Entry] = []
+                if net.cell in heavy:
+                    chosen = [entry for entry in net.entries if entry.child in heavy[net.cell]]
+                    self._draw_net(canvas, band, net, chosen, _track(net, chosen), HEAVY)
+                kind = ("arrow" if back else "heavy") if chosen else "light"
                 exits[net.cell] = [(net.exit - self.layout.x[net.cell], kind)]
-                self._draw_arrows(canvas, band, net, chosen, direction == BACKWARD)
+                self._draw_arrows(canvas, band, net, seen, chosen, back)
         for band in bands:
             for cell in self.layout.cells_between(band, left, right):
-                self._draw_cell(canvas, cell, look, exits.get(cell, []), direction == BACKWARD)
+                self._draw_cell(canvas, cell, look, exits.get(cell, []), back)
 
-    def _lines_into(self, cell: int) -> Iterator[tuple[int, int]]:
-        """The pieces of the lines into a cell, from rank to rank, as pairs of cells."""
+    def _lines_into(self, vertex: int | None) -> dict[int, set[int]]:
+        """The pieces of the lines into a vertex: for cells above, the cells in the rank below."""
         made = self.layout.made
-        waiting = [cell]
+        found: dict[int, set[int]] = {}
+        waiting = [] if vertex is None else [self._index[vertex]]
         while waiting:
             below = waiting.pop()
             for above in set(made.parents[below]):
-                yield above, below
+                found.setdefault(above, set()).add(below)
                 if made.kinds[above] == BEND:
                     waiting.append(above)
+        return found
 
     def _draw_net(
-        self, canvas: Canvas, band: Band, net: Net, entries: Sequence[Entry], weight: int
+        self,
+        canvas: Canvas,
+        band: Band,
+        net: Net,
+        entries: Sequence[Entry],
+        span: tuple[int, int],
+        weight: int,
     ) -> None:
         start, y = self._foot(net.cell), self.layout.y
         if net.track == STRAIGHT:
-            canvas.vertical(net.exit, start, y[entries[0].child], weight)
+            canvas.vertical(net.exit, start, y[net.entries[0].child], weight)
             return
         track = band.bottom + net.track
         jog = band.bottom + (band.channel.tracks if band.channel else 0)
-        turns = [entry.via for entry in entries] + [net.exit]
         canvas.vertical(net.exit, start, track, weight)
-        canvas.horizontal(track, min(turns), max(turns), weight)
-        canvas.joints(track, turns)
-        for entry in entries:
-            if not canvas.x - 1 <= entry.column <= canvas.x + canvas.width:
-                continue
-            end = y[entry.child]
-            if entry.via == entry.column:
-                canvas.vertical(entry.via, track, end, weight)
-                continue
-            canvas.vertical(entry.via, track, jog, weight)
-            canvas.horizontal(jog, entry.column, entry.via, weight)
-            canvas.vertical(entry.column, jog, end, weight)
+        canvas.horizontal(track, *span, weight)
+        canvas.joints(track, [net.exit, *(entry.via for entry in entries)])
+        for _, column, via in entries:
+            canvas.vertical(via, track, jog if via != column else band.end, weight)
+            if via != column:
+                canvas.horizontal(jog, column, via, weight)
+                canvas.vertical(column, jog, band.end, weight)
 
     def _foot(self, cell: int) -> int:
         """The row where the line below a cell begins: in its border, or where a bend comes in."""
@@ -240,13 +243,18 @@ class Picture:
         return self.layout.y[cell] + max(made.heights[cell] - 1, 0)
 
     def _draw_arrows(
-        self, canvas: Canvas, band: Band, net: Net, chosen: Sequence[Entry], back: bool
+        self,
+        canvas: Canvas,
+        band: Band,
+        net: Net,
+        entries: Sequence[Entry],
+        chosen: Sequence[Entry],
+        back: bool,
     ) -> None:
         made = self.layout.made
         bordered = self.zoom == "card" and made.kinds[net.cell] in (BOX, BEND)
-        for entry in net.entries:
-            inside = canvas.x <= entry.column < canvas.x + canvas.width
-            if not inside or made.kinds[entry.child] == BEND:
+        for entry in entries:
+            if made.kinds[entry.child] == BEND:
                 continue
             glyph, style = "▼", "edge"
             if entry in chosen:
@@ -265,6 +273,15 @@ class Picture:
         )
         for offset, runs in enumerate(rows):
             canvas.text(x, y + offset, runs)
+
+
+def _column(entry: Entry) -> int:
+    return entry.column
+
+
+def _track(net: Net, entries: Sequence[Entry]) -> tuple[int, int]:
+    """From where to where a net runs along its track to reach some entries, in their order."""
+    return min(net.exit, entries[0].via), max(net.exit, entries[-1].via)
 
 
 def rows(
