@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from .networks import mlp
     from .parser import parse
     from .proofs import prove
+    from .session import Frame, Session
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Formula",
+    "Frame",
     "Graph",
     "GraphError",
     "Node",
+    "Session",
     "check",
     "compile",
     "evaluate",
@@ -48,6 +51,7 @@ _MODULES = {
     "networks": ("mlp",),
     "parser": ("parse",),
     "proofs": ("prove",),
+    "session": ("Frame", "Session"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -26,8 +26,8 @@ ORDER = """
     symbolic proofs typesetting
     checking checker
     compiling compiler
-    stamps formula formulas
-    rendering commandline cli
+    stamps formula formulas explanations assignments
+    rendering stepping session interpreter commandline cli
 """.split()
 
 FOREIGN = {"textual", "torch", "jax", "tensorflow", "graphdbg_tui"}
@@ -175,7 +175,7 @@ def test_evaluating_needs_no_sympy() -> None:
 def test_public_names() -> None:
     assert sorted(graphdbg.__all__) == sorted(
         "parse Graph Node grad jacobian hessian local upstream Formula prove evaluate compile "
-        "check GraphError mlp".split()
+        "check GraphError mlp Session Frame".split()
     )
 
 

@@ -11,8 +11,8 @@ from rich.text import Text
 
 import graphdbg as gd
 from graphdbg import ops
-from graphdbg.commandline.explanations import Explanations
 from graphdbg.evaluator import Trace
+from graphdbg.explanations import Explanations
 from graphdbg.operations import operation, write
 from graphdbg.rendering import numbers, report, schema, text
 from graphdbg.sampling import sample

@@ -14,13 +14,13 @@ from .. import __version__, formulas, proofs
 from ..checker import check
 from ..errors import GraphError
 from ..evaluator import Trace, evaluate
+from ..explanations import Explanations
 from ..formulas import Formula
 from ..gradients import grad, names_of
 from ..graph import Graph
 from ..rendering import equations, page, report, schema
 from ..rendering.report import Texts
 from ..sizes import to_text
-from .explanations import Explanations
 from .loading import Loaded, load, read_graph
 
 OK, FAILED = 0, 1

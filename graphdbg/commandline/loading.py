@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..assignments import Array, read_assignments
 from ..errors import GraphError, ShapeError, SourceError, ValueGivenError
 from ..evaluator import bind
 from ..graph import Graph, suggestion
 from ..parser import parse
 from ..sampling import sample
-from .assignments import Array, read_assignments
 
 FILE_NAME = re.compile(r"[^\s=+*@()\[\]]+\.(gd|py|txt)")
 DECLARATION = re.compile(r"\w\s*:\s*[A-Z]\w*\s*\[")

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ValueGivenError
-from ..evaluator import as_array
+from .errors import ValueGivenError
+from .evaluator import as_array
 
 Array = NDArray[Any]
 ASSIGNMENT = re.compile(r"\s*([^\W\d][\w.′']*)\s*=(?!=)\s*(.*)", re.DOTALL)

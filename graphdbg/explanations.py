@@ -12,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
-from ..builder import Builder
-from ..errors import ValueGivenError
-from ..evaluator import RULES, Trace, evaluate
-from ..graph import NONE, Graph, Pass
-from ..sampling import sample
-from ..symbolic.display import Display
-from ..symbolic.facts import proved_row_sums
-from ..symbolic.lowering import axes
-from ..symbolic.rebuild import rebuild
-from ..symbolic.terms import Poly, TooLarge
-from ..typesetting import matrices, typeset
-from ..typesetting.leaves import Names
+from . import ops
+from .builder import Builder
+from .errors import ValueGivenError
+from .evaluator import RULES, Trace, evaluate
+from .graph import NONE, Graph, Pass
+from .sampling import sample
+from .symbolic.display import Display
+from .symbolic.facts import proved_row_sums
+from .symbolic.lowering import axes
+from .symbolic.rebuild import rebuild
+from .symbolic.terms import Poly, TooLarge
+from .typesetting import matrices, typeset
+from .typesetting.leaves import Names
 
 RANDOM_POINTS = 2  # besides the run's own point
 SAME = 1e-8  # relative difference of two ways to compute one number in float64

@@ -1,0 +1,451 @@
+"""`Interpreter`: a line of text as a command on a session, and the answer as text.
+
+The prompt and the terminal app's command line are both this; the commands are those of `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .assignments import read_file
+from .errors import GraphError, UnknownNameError, ValueGivenError
+from .operations import operation
+from .rendering.numbers import number
+from .session import Session, Stop
+from .sizes import to_text
+from .stepping import narration
+from .stepping.arguments import clauses, is_number, need, split, unquoted, whole
+from .stepping.breakpoints import FILTERS, Breakpoint
+from .stepping.commands import COMMANDS, described, find, overview, unknown
+from .stepping.show import brief
+
+MOST_STEPS = 1_000_000  # of `step N`
+MOST_FOUND = 20  # nodes that a search lists
+REASONS = {
+    "start": "at the start",
+    "end": "the end: both passes are done",
+    "watch": "a watched value changed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a command: its text, whether the state may have changed, whether to leave."""
+
+    text: str = ""
+    moved: bool = False
+    leaves: bool = False
+
+
+class Interpreter:
+    """Runs command lines on a session; GraphError where a command cannot be understood.
+
+    >>> import graphdbg as gd
+    >>> talk = Interpreter(Session(gd.parse("f=(x+y)z"), {"x": -2, "y": 5, "z": -4}))
+    >>> print(talk.execute("print x + y").text)
+    x + y = 3
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.last = ""  # what an empty line repeats
+
+    def execute(self, line: str) -> Reply:
+        """The reply to one command line; an empty line repeats the last motion."""
+        text = line.strip()
+        if text.startswith("#"):
+            return Reply()
+        text = text or self.last
+        word, _, rest = split(text)
+        if not word:
+            return Reply()
+        command = find(word)
+        if command is None:
+            raise UnknownNameError(unknown(word))
+        self.last = text if command.group in ("On", "Back in time") else ""
+        made: Reply = getattr(self, command.method)(rest.strip())
+        return made
+
+    def completions(self, line: str) -> list[str]:
+        """What the last word of a line may go on to: commands, then names of nodes."""
+        head, _, word = line.rpartition(" ")
+        known: Iterable[str]
+        if not head.strip():
+            known = [each.name for each in COMMANDS if each.method]
+        elif (command := find(head.split()[0])) is not None and command.name == "catch":
+            known = FILTERS
+        elif command is not None and command.name == "help":
+            known = [each.name for each in COMMANDS if each.method]
+        else:
+            named = self.session.graph.given_names.values()
+            known = [*dict.fromkeys([*named, *self.session.graph.aliases])]
+        return [each for each in known if each.startswith(word)]
+
+    # ---------------------------------------------------------------- motion
+
+    def step(self, rest: str) -> Reply:
+        """One event on, or several."""
+        return self._repeat(rest, self.session.step)
+
+    def next(self, rest: str) -> Reply:
+        """One node on, or several."""
+        return self._repeat(rest, self.session.next)
+
+    def back(self, rest: str) -> Reply:
+        """One event back in time, or several."""
+        return self._repeat(rest, self.session.back)
+
+    def reverse_next(self, rest: str) -> Reply:
+        """One node back in time, or several."""
+        return self._repeat(rest, self.session.reverse_next)
+
+    def finish(self, rest: str) -> Reply:
+        """Out of the call."""
+        return self._stopped(self.session.finish())
+
+    def reverse_finish(self, rest: str) -> Reply:
+        """Back to before the call."""
+        return self._stopped(self.session.reverse_finish())
+
+    def run(self, rest: str) -> Reply:
+        """On to the next breakpoint."""
+        return self._stopped(self.session.run())
+
+    def reverse_run(self, rest: str) -> Reply:
+        """Back to the breakpoint before."""
+        return self._stopped(self.session.reverse_run())
+
+    def until(self, rest: str) -> Reply:
+        """On to a target; without one, as `next`."""
+        return self._stopped(self.session.until(rest) if rest else self.session.next())
+
+    def reverse_until(self, rest: str) -> Reply:
+        """Back to a target; without one, as `reverse-next`."""
+        session = self.session
+        return self._stopped(session.reverse_until(rest) if rest else session.reverse_next())
+
+    def goto(self, rest: str) -> Reply:
+        """Jump to a position."""
+        return self._stopped(self.session.goto(whole(rest, "goto 12")))
+
+    def restart(self, rest: str) -> Reply:
+        """Jump to the start."""
+        return self._stopped(self.session.restart())
+
+    def last_event(self, rest: str) -> Reply:
+        """Jump to the end."""
+        return self._stopped(self.session.goto(self.session.end))
+
+    def undo(self, rest: str) -> Reply:
+        """Take the last motion, set or nudge back."""
+        if not self.session.undo():
+            raise GraphError("there is nothing to take back")
+        return self._here(moved=True)
+
+    def _repeat(self, rest: str, move: object) -> Reply:
+        times = whole(rest, "step 3") if rest else 1
+        if not 0 < times <= MOST_STEPS:
+            raise GraphError(f"found {times} steps, expected 1 to {MOST_STEPS}")
+        for _ in range(times):
+            before = self.session.position
+            stop: Stop = move()  # type: ignore[operator]
+            if stop.reason not in ("step",) or self.session.position == before:
+                break
+        return self._stopped(stop)
+
+    def _stopped(self, stop: Stop) -> Reply:
+        """Where a motion ended, why, and what is known there."""
+        told = list(stop.messages)
+        told += [f"breakpoint {each}" for each in stop.breakpoints]
+        if stop.reason in REASONS:
+            told.append(REASONS[stop.reason])
+        elif stop.reason not in ("step", "breakpoint"):
+            told.append(f"stopped by catch {stop.reason}: {FILTERS[stop.reason]}")
+        return self._here(told, moved=True)
+
+    def _here(self, before: Iterable[str] = (), moved: bool = False) -> Reply:
+        return Reply("\n".join([*before, *self.here()]), moved=moved)
+
+    def here(self) -> Iterator[str]:
+        """The lines that describe the present position."""
+        frame, scope = self.session.frame, self.session.scope
+        yield narration.location(frame)
+        if line := narration.source_line(frame):
+            yield line
+        yield from (f"   {each}" for each in narration.lines(scope, frame))
+        yield from self._watched()
+
+    def _watched(self) -> Iterator[str]:
+        for each in self.session.marks.watches.values():
+            yield f"   {each.number}: {each.text} = {self.session.show(each.text)}"
+
+    # ---------------------------------------------------------------- stopping
+
+    def break_(self, rest: str) -> Reply:
+        """A breakpoint; without a target, the list of them."""
+        if not rest:
+            return self.info("breakpoints")
+        return Reply(f"breakpoint {self._set(rest)}", moved=True)
+
+    def tbreak(self, rest: str) -> Reply:
+        """A breakpoint that stops once."""
+        need(rest, "a node, a line, a call or an operation", "tbreak h")
+        return Reply(f"breakpoint {self._set(rest, temporary=True)}", moved=True)
+
+    def _set(self, rest: str, temporary: bool = False) -> Breakpoint:
+        target, when, hits, log = clauses(rest)
+        return self.session.break_at(target, when, hits=hits, log=log, temporary=temporary)
+
+    def condition(self, rest: str) -> Reply:
+        """Another condition for a breakpoint, or none."""
+        number, _, text = rest.partition(" ")
+        found = self.session.change(whole(number, "condition 1 h > 0"), condition=text.strip())
+        return Reply(f"breakpoint {found}", moved=True)
+
+    def hits(self, rest: str) -> Reply:
+        """Which hits of a breakpoint stop."""
+        number, _, text = rest.partition(" ")
+        found = self.session.change(whole(number, "hits 1 % 5"), hit_condition=text.strip())
+        return Reply(f"breakpoint {found}", moved=True)
+
+    def ignore(self, rest: str) -> Reply:
+        """Pass the next hits of a breakpoint."""
+        number, _, times = rest.partition(" ")
+        found = self.session.ignore(whole(number, "ignore 1 3"), whole(times, "ignore 1 3"))
+        return Reply(f"breakpoint {found}", moved=True)
+
+    def log(self, rest: str) -> Reply:
+        """A breakpoint that prints and does not stop."""
+        target, _, text = rest.partition(" ")
+        need(text, "a target and a text", "log h h is {h}, its gradient {grad(h)}")
+        found = self.session.break_at(target, log=unquoted(text.strip()))
+        return Reply(f"breakpoint {found}", moved=True)
+
+    def watch(self, rest: str) -> Reply:
+        """Stop when an expression changes."""
+        need(rest, "an expression", "watch grad(x)")
+        text, _, when = rest.partition(" if ")
+        return Reply(f"breakpoint {self.session.watch(text, when.strip())}", moved=True)
+
+    def catch(self, rest: str) -> Reply:
+        """Stop where something goes wrong."""
+        name, _, word = rest.partition(" ")
+        if word.strip() not in ("", "on", "off"):
+            raise GraphError(f"found '{word.strip()}', expected on or off")
+        count = self.session.catch(name, on=word.strip() != "off")
+        if word.strip() == "off":
+            return Reply(f"catch {name} is off", moved=True)
+        return Reply(f"catch {name}: {FILTERS[name]}, {count} place(s) at this point", moved=True)
+
+    def enable(self, rest: str) -> Reply:
+        """Let a breakpoint stop again."""
+        found = self.session.change(whole(rest, "enable 1"), enabled=True)
+        return Reply(f"breakpoint {found}", moved=True)
+
+    def disable(self, rest: str) -> Reply:
+        """Let a breakpoint rest."""
+        found = self.session.change(whole(rest, "disable 1"), enabled=False)
+        return Reply(f"breakpoint {found}", moved=True)
+
+    def delete(self, rest: str) -> Reply:
+        """Remove a breakpoint or watch, or all breakpoints."""
+        marks = self.session.marks
+        numbers = [whole(rest, "delete 1")] if rest else [*marks.breakpoints]
+        for each in numbers:
+            self.session.delete(each)
+        return Reply(f"deleted {', '.join(map(str, numbers)) or 'nothing'}", moved=True)
+
+    # ---------------------------------------------------------------- looking
+
+    def print_(self, rest: str) -> Reply:
+        """The value of an expression."""
+        need(rest, "an expression", "print grad(x)")
+        value = self.session.evaluate(rest)
+        if value is None:
+            return Reply(f"{rest} = — (not computed yet at this position)")
+        shape = f"   shape {to_text(value.shape)}" if value.shape else ""
+        return Reply(f"{rest} = {_exact(value)}{shape}")
+
+    def display(self, rest: str) -> Reply:
+        """Show an expression at each stop; without one, show those there are."""
+        if rest:
+            made = self.session.display(rest)
+            return Reply(f"{made.number}: {made.text} = {self.session.show(made.text)}", moved=True)
+        return Reply("\n".join(each.strip() for each in self._watched()) or "nothing is displayed")
+
+    def undisplay(self, rest: str) -> Reply:
+        """Stop showing an expression, or all of them."""
+        marks = self.session.marks
+        numbers = [whole(rest, "undisplay 1")] if rest else [*marks.watches]
+        for each in numbers:
+            if each not in marks.watches:
+                raise GraphError(f"no watch {each}; there are: {_listed(marks.watches)}")
+            self.session.delete(each)
+        return Reply(f"deleted {', '.join(map(str, numbers)) or 'nothing'}", moved=True)
+
+    def explain(self, rest: str) -> Reply:
+        """What this step did and why."""
+        return Reply(narration.explain(self.session.scope, self.session.frame))
+
+    def path(self, rest: str) -> Reply:
+        """A gradient as a sum over paths."""
+        name, _, count = rest.partition(" ")
+        most = whole(count, "path x 5") if count.strip() else 8
+        name = name or self.session.frame.node
+        need(name, "the name of a node", "path x")
+        found = self.session.paths(name, max(1, most))
+        return Reply("\n".join(narration.ledger_lines(self.session.scope, found)))
+
+    def check(self, rest: str) -> Reply:
+        """The numeric check of a node's gradient."""
+        return Reply(str(self.session.check(rest or None)))
+
+    def where(self, rest: str) -> Reply:
+        """The calls around the position."""
+        return Reply("\n".join(narration.stack_lines(self.session.scope, self.session.frame)))
+
+    def list_(self, rest: str) -> Reply:
+        """The program around a line."""
+        middle = whole(rest, "list 10") if rest else None
+        return Reply("\n".join(narration.program(self.session, middle)))
+
+    def search(self, rest: str) -> Reply:
+        """The nodes whose name or operation has a text in it."""
+        need(rest, "a part of a name or an operation", "search relu")
+        found = self.found(rest)
+        names = self.session.graph.names
+        rows = [f"{names[at]} = {operation(self.session.graph, at)}" for at in found[:MOST_FOUND]]
+        if len(found) > MOST_FOUND:
+            rows.append(f"... {len(found) - MOST_FOUND} more")
+        return Reply("\n".join(rows) or f"no node has '{rest}' in its name or operation")
+
+    def found(self, text: str) -> list[int]:
+        """The nodes of the forward pass that a search finds, exact names first."""
+        graph, wanted = self.session.graph, text.strip().lower()
+        shown = (*graph.input_ids, *self.session.walk.value_at)
+        hits = [
+            at
+            for at in shown
+            if wanted in graph.names[at].lower() or wanted in operation(graph, at).lower()
+        ]
+        return sorted(hits, key=lambda at: (graph.names[at].lower() != wanted, at))
+
+    def info(self, rest: str) -> Reply:
+        """What is set, what is known."""
+        word, _, name = rest.partition(" ")
+        listings = {"breakpoints": self._breakpoints, "b": self._breakpoints,
+                    "watches": self._watched, "inputs": self._inputs,
+                    "display": self._watched}  # fmt: skip
+        if word == "node":
+            return Reply("\n".join(self._node(name.strip() or self.session.frame.node)))
+        if word not in listings and word:
+            raise GraphError(
+                f"found info {word}, expected breakpoints, watches, inputs, or node NAME"
+            )
+        rows = listings[word]() if word else [*self._breakpoints(), *self._watched()]
+        return Reply("\n".join(each.strip() for each in rows) or "nothing is set")
+
+    def _breakpoints(self) -> Iterator[str]:
+        for each in self.session.marks.breakpoints.values():
+            yield f"breakpoint {each}; hit {self.session.hits(each)} times so far"
+        for name in sorted(self.session.marks.filters):
+            yield f"catch {name}"
+
+    def _inputs(self) -> Iterator[str]:
+        for name in self.session.graph.inputs:
+            drawn = "   (random)" if name in self.session.drawn else ""
+            yield f"{name} = {brief(self.session.point[name])}{drawn}"
+
+    def _node(self, name: str) -> Iterator[str]:
+        session = self.session
+        need(name, "the name of a node", "info node h")
+        node = session.graph[name]
+        yield f"{name} = {operation(session.graph, node.id)}"
+        yield f"  shape    {to_text(np.shape(session.trace.arrays[node.id]))}"
+        yield f"  value    {brief(session.value(name))}"
+        walk, at = session.walk, session.position
+        count = f"   {walk.arrived(node.id, at)} of {walk.awaited(node.id)} contributions"
+        yield f"  gradient {brief(session.gradient(name))}{count if walk.awaited(node.id) else ''}"
+
+    # ---------------------------------------------------------------- what if, files, help
+
+    def set_(self, rest: str) -> Reply:
+        """Another value for an input."""
+        name, equals, text = rest.partition("=")
+        if not equals or not name.strip() or not text.strip():
+            raise GraphError("set takes a name and a value, such as set x = 3")
+        text = text.strip()
+        value = read_file(name, text[1:]) if text.startswith("@") else self._given(text)
+        self.session.set(name.strip(), value)
+        return self._here([f"{name.strip()} = {brief(np.asarray(value))}"], moved=True)
+
+    def _given(self, text: str) -> NDArray[Any]:
+        found = self.session.evaluate(text)
+        if found is None:
+            raise ValueGivenError(f"'{text}' is not computed yet at this position")
+        return found
+
+    def nudge(self, rest: str) -> Reply:
+        """Move an input a little."""
+        name, _, by = rest.rpartition(" ")
+        if not is_number(by):
+            name, by = rest, ""
+        need(name, "an input, and by how much", "nudge x 0.01")
+        made = self.session.nudge(name, float(by) if by else narration.DELTA)
+        return Reply(str(made), moved=True)
+
+    def save(self, rest: str) -> Reply:
+        """Write the session to a file."""
+        need(rest, "the name of a file", "save walk.json")
+        try:
+            Path(rest).write_text(self.session.to_json(), "utf-8")
+        except OSError as error:
+            raise GraphError(f"cannot write '{rest}': {error.strerror}") from error
+        return Reply(f"saved to {rest}")
+
+    def load(self, rest: str) -> Reply:
+        """Go on from a saved session."""
+        need(rest, "the name of a file", "load walk.json")
+        self.session = load(rest)
+        return self._here(moved=True)
+
+    def help_(self, rest: str) -> Reply:
+        """The commands, or one of them."""
+        if not rest:
+            return Reply("\n".join(overview()))
+        command = find(rest)
+        if command is None:
+            raise UnknownNameError(unknown(rest))
+        return Reply(described(command))
+
+    def quit(self, rest: str) -> Reply:
+        """Leave."""
+        return Reply(leaves=True)
+
+
+def load(path: str) -> Session:
+    """The session in a file that `save` wrote; GraphError where there is none."""
+    try:
+        text = Path(path).read_text("utf-8")
+    except OSError as error:
+        raise GraphError(f"cannot read '{path}': {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise GraphError(f"cannot read '{path}': it is not text in UTF-8") from error
+    return Session.from_json(text)
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers)) or "none"
+
+
+def _exact(value: NDArray[Any]) -> str:
+    """A value in full where it is small: print is asked for digits."""
+    if not value.shape:
+        return number(value, 12)
+    return np.array2string(value, precision=6, threshold=60) if value.size <= 60 else brief(value)

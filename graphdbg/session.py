@@ -1,0 +1,401 @@
+"""`Session`: a cursor over both passes of a graph, with breakpoints, watches and undo.
+
+The session is headless: prompt, terminal app and tests are faces of it and hold no state of the
+debugger. What is known follows from the position alone (see `stepping.walk`), so going back in
+time is exact, and `set` keeps the position while every number is computed anew.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .checking.verdicts import Report
+from .errors import GraphError, ValueGivenError
+from .evaluator import Trace, as_array
+from .formulas import Formula, local
+from .gradients import grad
+from .graph import Graph, Pass
+from .sampling import sample
+from .stepping import saving
+from .stepping.breakpoints import WATCH, Breakpoint, resolve
+from .stepping.commands import COMMANDS
+from .stepping.frames import Frame
+from .stepping.marks import Marks, Watch, made_for
+from .stepping.moves import Nudge, entry_of, nudged
+from .stepping.paths import Ledger
+from .stepping.scope import Scope
+from .stepping.walk import Walk
+
+__all__ = ["COMMANDS", "Breakpoint", "Frame", "Session", "Stop", "Watch"]
+
+Array = NDArray[Any]
+MOST_UNDO = 1_000  # commands that can be taken back
+FREE = ("Real", "Positive")  # domains of inputs that are differentiated by, as on the command line
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a command ended where it did.
+
+    `reason` is step, breakpoint, watch, a filter's name (nan, ...), start or end; `breakpoints` are
+    those that stopped it, `messages` what was logged on the way and how watched values changed.
+    """
+
+    position: int
+    reason: str
+    breakpoints: tuple[Breakpoint, ...] = ()
+    messages: tuple[str, ...] = ()
+
+
+class Session:
+    """A debugging session: `graph` at `point`, stepped forwards and backwards.
+
+    `graph` is one that `grad` made, or a forward graph, whose only scalar output (or `of`) is then
+    differentiated; without one the walk is the forward pass alone. Inputs without a value get
+    seeded random ones, listed in `drawn`. Raises what `grad` and `evaluate` raise.
+
+    >>> import graphdbg as gd
+    >>> s = Session(gd.parse("f=(x+y)z"), {"x": -2, "y": 5, "z": -4})
+    >>> stop = s.step()
+    >>> s.frame.node, float(s.frame.value)
+    ('q', 3.0)
+    >>> stop = s.break_at("q", when="upstream < 0") and s.run()
+    >>> stop.reason, s.frame.direction, float(s.frame.upstream)
+    ('breakpoint', 'backward', -4.0)
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        point: Mapping[str, ArrayLike] | None = None,
+        *,
+        of: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.graph = differentiated(graph, of)
+        given = dict(point or {})
+        self.drawn = tuple(name for name in self.graph.inputs if name not in given)
+        if self.drawn:
+            given = {**sample(self.graph, seed, given=given), **given}
+        self.seed = seed
+        self.walk = Walk(self.graph, self.backward)
+        self.scope = Scope(self.walk, given)
+        self.marks = Marks()
+        self.position = 0
+        self._past: deque[tuple[int, Scope]] = deque(maxlen=MOST_UNDO)
+        self._jacobians: dict[str, dict[str, Formula]] = {}
+
+    # ---------------------------------------------------------------- where it stands
+
+    @property
+    def backward(self) -> Pass | None:
+        """The backward pass that is walked: the tape's last one."""
+        return self.graph.passes[-1] if self.graph.passes else None
+
+    @property
+    def frame(self) -> Frame:
+        """The state at the present position."""
+        return self.scope.frame(self.position)
+
+    @property
+    def end(self) -> int:
+        """The last position."""
+        return self.walk.end
+
+    @property
+    def trace(self) -> Trace:
+        """Every number of both passes at this point."""
+        return self.scope.trace
+
+    @property
+    def point(self) -> dict[str, Array]:
+        """The value of each input."""
+        return self.scope.point
+
+    def value(self, name: str) -> Array | None:
+        """A node's value as known now, None where it has not been computed yet."""
+        return self.scope.lookup(self.position)(("value", self.graph.id(name), -1))
+
+    def gradient(self, name: str) -> Array | None:
+        """A node's gradient as known now, None before its last contribution has arrived."""
+        return self.scope.lookup(self.position)(("grad", self.graph.id(name), -1))
+
+    @property
+    def state(self) -> tuple[Any, ...]:
+        """All that commands can change, as plain data: equal states look the same."""
+        marks = self.marks
+        return (
+            self.position,
+            tuple((name, array.tobytes()) for name, array in self.point.items()),
+            tuple((str(each), self.hits(each)) for each in marks.breakpoints.values()),
+            tuple(marks.watches.values()),
+            tuple(sorted(marks.filters)),
+        )
+
+    # ---------------------------------------------------------------- motion
+
+    def step(self) -> Stop:
+        """One event on: into calls, and through the three sub-steps of a backward visit."""
+        return self._go(min(self.position + 1, self.end))
+
+    def back(self) -> Stop:
+        """One event back in time (`reverse-step`)."""
+        return self._go(max(self.position - 1, 0))
+
+    def next(self) -> Stop:
+        """One node on, calls taken whole; it stops early at a breakpoint inside."""
+        return self._go(self.walk.after(self.position))
+
+    def reverse_next(self) -> Stop:
+        """One node back in time, calls taken whole."""
+        return self._go(self.walk.before(self.position))
+
+    def finish(self) -> Stop:
+        """On until the call returns; outside of calls, to the end of the pass."""
+        return self._go(self.walk.out(self.position))
+
+    def reverse_finish(self) -> Stop:
+        """Back to before the call; outside of calls, to the start of the pass."""
+        return self._go(self.walk.out_backwards(self.position))
+
+    def run(self) -> Stop:
+        """On to the next breakpoint, or to the end (`continue`)."""
+        return self._go(self.end)
+
+    def reverse_run(self) -> Stop:
+        """Back to the breakpoint before, or to the start (`reverse-continue`)."""
+        return self._go(0)
+
+    def until(self, target: str) -> Stop:
+        """On to where a node, line, call or operation is reached next."""
+        places = resolve(self.walk, target)[2]
+        at = bisect_right(places, self.position)
+        if at == len(places):
+            raise GraphError(
+                f"'{target}' is not reached any more from here (position {self.position} of "
+                f"{self.end}): go back with reverse-until, or restart"
+            )
+        return self._go(places[at])
+
+    def reverse_until(self, target: str) -> Stop:
+        """Back to where a node, line, call or operation was reached last."""
+        places = resolve(self.walk, target)[2]
+        at = bisect_left(places, self.position)
+        if at == 0:
+            raise GraphError(f"'{target}' was not reached before position {self.position}")
+        return self._go(places[at - 1])
+
+    def goto(self, position: int) -> Stop:
+        """Jump to a position, past every breakpoint."""
+        if not 0 <= position <= self.end:
+            raise GraphError(f"found position {position}, expected one from 0 to {self.end}")
+        if position != self.position:
+            self._remember()
+        self.position = position
+        return Stop(position, self._edge())
+
+    def restart(self) -> Stop:
+        """Jump to the start."""
+        return self.goto(0)
+
+    def undo(self) -> bool:
+        """Take the last motion, `set` or `nudge` back; False where there is none."""
+        if not self._past:
+            return False
+        self.position, self.scope = self._past.pop()
+        return True
+
+    def forget_past(self) -> None:
+        """Begin here: nothing before can be undone."""
+        self._past.clear()
+
+    def _remember(self) -> None:
+        self._past.append((self.position, self.scope))
+
+    def _edge(self) -> str:
+        return {0: "start", self.end: "end"}.get(self.position, "step")
+
+    def _go(self, target: int) -> Stop:
+        """Move to a position, but stop at the first breakpoint on the way."""
+        if target == self.position:
+            return Stop(target, self._edge())
+        messages: list[str] = []
+        stops: list[Breakpoint] = []
+        reason = ""
+        for meeting in self.marks.met(self.scope, self.position, target):
+            messages += meeting.messages
+            if meeting.reasons:
+                target, reason, stops = meeting.place, meeting.reasons[0], meeting.stops
+                break
+        self._remember()
+        self.position = target
+        for each in stops:
+            if each.temporary:
+                self.marks.delete(each.number)
+        return Stop(target, reason or self._edge(), tuple(stops), tuple(messages))
+
+    # ---------------------------------------------------------------- breakpoints and watches
+
+    def break_at(
+        self,
+        target: str,
+        when: str = "",
+        *,
+        hits: str | int = "",
+        log: str = "",
+        temporary: bool = False,
+    ) -> Breakpoint:
+        """A new breakpoint on a node, `line 12` (or `12`), `op relu` or `call softmax`.
+
+        It stops where `when` holds there, on the hits that `hits` counts (`3`, `== 2`, `% 5`);
+        with `log` it prints that text, `{expressions}` filled in, and does not stop. Raises
+        UnknownNameError for a target there is none of, GraphError for a condition that is none.
+        """
+        made = made_for(
+            self.scope, target, condition=when, hit_condition=str(hits), log_message=log,
+            temporary=temporary,
+        )  # fmt: skip
+        return self.marks.add(self.scope, made)
+
+    def change(self, number: int, **fields: Any) -> Breakpoint:
+        """A breakpoint with other fields: condition, hit_condition, log_message, enabled."""
+        return self.marks.change(self.scope, number, **fields)
+
+    def ignore(self, number: int, times: int) -> Breakpoint:
+        """Let a breakpoint pass the next `times` hits from here."""
+        found = self.marks.get(number)
+        count = f"> {self.hits(found) + times}" if times > 0 else ""
+        return self.change(number, hit_condition=count)
+
+    def delete(self, number: int) -> None:
+        """Remove a breakpoint or a watch."""
+        self.marks.delete(number)
+
+    def toggle(self, target: str) -> Breakpoint | None:
+        """A new breakpoint, or None where the one that was there is removed."""
+        kind, name, _ = resolve(self.walk, target)
+        found = self.marks.at(kind, name)
+        if found is None:
+            return self.break_at(target)
+        self.delete(found.number)
+        return None
+
+    def hits(self, mark: Breakpoint) -> int:
+        """How often a breakpoint's condition held up to the present position."""
+        return self.marks.hits(self.scope, mark, self.position)
+
+    def catch(self, name: str, on: bool = True) -> int:
+        """Stop where nan, inf, kink or check-failed arises; how many such places there are."""
+        places = self.scope.filter_places(name)
+        (self.marks.filters.add if on else self.marks.filters.discard)(name)
+        return len(places)
+
+    def watch(self, text: str, when: str = "") -> Breakpoint:
+        """Stop when the value of an expression changes (from not computed to a number, too)."""
+        return self.marks.add(self.scope, Breakpoint(0, WATCH, text.strip(), (), when))
+
+    def display(self, text: str) -> Watch:
+        """Show an expression at each stop; GraphError where it is none."""
+        return self.marks.show(self.scope, text)
+
+    def evaluate(self, text: str) -> Array | None:
+        """The value of an expression now, None where it reads what is not computed yet."""
+        return self.scope.evaluate(text, self.position)
+
+    def show(self, text: str) -> str:
+        """The value of an expression now as short text, `—` where it is not computed yet."""
+        return self.scope.show(text, self.position)
+
+    # ---------------------------------------------------------------- what if
+
+    def set(self, name: str, value: ArrayLike) -> None:
+        """Give an input (or an entry, `W[0, 1]`) another value; the position stays.
+
+        Raises ValueGivenError where it is no input or the shape differs; nothing changes then.
+        """
+        name, entry = entry_of(self.graph, name)
+        old, new = self.point[name], as_array(name, value)
+        if entry is not None:
+            if new.size != 1:
+                raise ValueGivenError(f"an entry of '{name}' is one number, found {new.size}")
+            changed = np.array(old)
+            changed[entry] = new.reshape(())
+            new = changed
+        if new.shape != old.shape:
+            raise ValueGivenError(
+                f"'{name}' has shape {old.shape}, found {new.shape}: the sizes of a session are "
+                "fixed"
+            )
+        scope = Scope(self.walk, {**self.point, name: new})
+        self._remember()
+        self.scope = scope
+
+    def nudge(self, name: str, by: float) -> Nudge:
+        """Move an input (or an entry of it) by a little: predicted and actual Δf; it stays moved.
+
+        Predicted is the sum of gradient · Δ, actual f(x + Δ) − f(x).
+        """
+        before = self.scope
+        name, entry = entry_of(self.graph, name)
+        self.set(name, nudged(before.point[name], entry, by))
+        return Nudge.between(before, self.scope, name, entry, by)
+
+    # ---------------------------------------------------------------- explanations and checks
+
+    def jacobians(self, name: str) -> dict[str, Formula]:
+        """The local derivatives of a node (a whole call's) as checked formulas, by operand."""
+        if name not in self._jacobians:
+            self._jacobians[name] = local(self.graph, name)
+        return self._jacobians[name]
+
+    def paths(self, name: str, most: int = 8) -> Ledger:
+        """∂f/∂x as a sum over paths: how many there are, and the largest `most`.
+
+        Raises GraphError where no gradient of the node is on the tape.
+        """
+        return self.scope.paths(self.graph.id(name), most)
+
+    def check(self, name: str | None = None) -> Report:
+        """The numeric check of a node's gradient at this point; of the node at hand by default."""
+        return self.scope.check(self.graph.id(name) if name else self.frame.id)
+
+    # ---------------------------------------------------------------- files
+
+    def to_json(self) -> str:
+        """Program, point, breakpoints, watches and position as JSON text."""
+        return saving.to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Session:
+        """The session that `to_json` wrote; nothing is executed. GraphError where it is none."""
+        found = saving.read(text)
+        session = cls(found.graph, found.point, seed=found.seed)
+        session.drawn = found.drawn
+        saving.restore(session, found)
+        return session
+
+    def __repr__(self) -> str:
+        frame = self.frame
+        return f"Session(position {self.position} of {self.end}: {frame.title} {frame.node})"
+
+
+def differentiated(graph: Graph, of: str | None) -> Graph:
+    """The graph with a backward pass of `of`, its only scalar output by default, where it can."""
+    if graph.passes and (of is None or graph.passes[-1].of == graph.id(of)):
+        return graph
+    scalars = [name for name in graph.outputs if graph[name].shape == ()]
+    if of is None and len(scalars) > 1:
+        raise GraphError(
+            f"the program has several scalar results, {', '.join(scalars)}: say which one with "
+            f"`of`, such as {scalars[-1]}"
+        )
+    target = of or (scalars[0] if scalars else None)
+    free = [name for name in graph.inputs if graph[name].op.domain in FREE]  # type: ignore[attr-defined]
+    return graph if target is None or not (free or of) else grad(graph, target, free or None)

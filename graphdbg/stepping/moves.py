@@ -1,0 +1,77 @@
+"""What-if moves of an input: which entry is meant, and what a nudge predicted and did."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ValueGivenError
+from ..graph import Graph, suggestion
+from .show import brief
+
+if TYPE_CHECKING:
+    from .scope import Scope
+
+Array = NDArray[Any]
+Entry = tuple[int, ...] | None
+ENTRY = re.compile(r"\s*([^\[\]]+?)\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*\]\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """What a small move of an input did to f: `predicted` by its gradient, and `actual`."""
+
+    of: str
+    what: str
+    by: float
+    predicted: float
+    actual: float
+
+    @classmethod
+    def between(cls, before: Scope, after: Scope, name: str, entry: Entry, by: float) -> Nudge:
+        """The nudge that led from one scope to the other; ValueGivenError without a gradient."""
+        backward = before.backward
+        assert backward is not None, "nudge is refused where nothing is differentiated"
+        names = before.graph.names
+        gradient = np.asarray(before.trace.arrays[backward.upstream[before.graph.id(name)]])
+        slope = float(np.sum(gradient) if entry is None else gradient[entry])
+        f = [float(np.asarray(scope.trace.arrays[backward.of])) for scope in (before, after)]
+        what = name if entry is None else f"{name}[{', '.join(map(str, entry))}]"
+        return cls(names[backward.of], what, by, slope * by, f[1] - f[0])
+
+    def __str__(self) -> str:
+        error = abs(self.actual - self.predicted)
+        size = max(abs(self.actual), abs(self.predicted))
+        off = f", off by {100 * error / size:.2g} %" if size and np.isfinite(error) else ""
+        return (
+            f"{self.what} moved by {self.by:g}: predicted Δ{self.of} = ∂{self.of}/∂{self.what} · Δ "
+            f"= {brief(np.asarray(self.predicted))}, actual Δ{self.of} = "
+            f"{brief(np.asarray(self.actual))}{off}"
+        )
+
+
+def entry_of(graph: Graph, text: str) -> tuple[str, Entry]:
+    """The input and the entry that `x` or `W[0, 1]` mean; ValueGivenError where there is none."""
+    match = ENTRY.fullmatch(text)
+    name = match[1] if match else text.strip()
+    if name not in graph.inputs:
+        what = "is computed" if name in graph else "is not in the program"
+        raise ValueGivenError(
+            f"'{name}' {what}: only inputs can be set{suggestion(name, graph.inputs)} "
+            f"(the inputs: {', '.join(graph.inputs)})"
+        )
+    return name, tuple(int(part) for part in match[2].split(",")) if match else None
+
+
+def nudged(value: Array, entry: Entry, by: float) -> Array:
+    """A value moved by a number, in one entry or in all."""
+    moved = np.array(value)
+    try:
+        moved[... if entry is None else entry] += by
+    except IndexError as error:
+        raise ValueGivenError(f"no entry {list(entry or ())} in shape {moved.shape}") from error
+    return moved

@@ -1,0 +1,148 @@
+"""A session as JSON: the program (the graph itself), point, breakpoints, watches and position.
+
+The file is data: loading looks every part up by type and executes nothing. Breakpoints carry the
+field names of the Debug Adapter Protocol.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import GraphError
+from ..graph import Graph
+from ..records import Json, Reader, refuse
+from ..serialization import graph_from_dict, graph_to_dict
+from .breakpoints import WATCH, Breakpoint
+from .marks import made_for
+
+if TYPE_CHECKING:
+    from ..session import Session
+
+FORMAT, VERSION = "graphdbg session", 1
+NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+@dataclass(frozen=True, eq=False)
+class Saved:
+    """What a file held, before breakpoints and expressions were looked up in the program."""
+
+    graph: Graph
+    point: dict[str, NDArray[Any]]
+    drawn: tuple[str, ...]
+    seed: int
+    reader: Reader
+
+
+def to_json(session: Session) -> str:
+    """The session as JSON text."""
+    marks = session.marks
+    data = {
+        "format": FORMAT,
+        "version": VERSION,
+        "position": session.position,
+        "seed": session.seed,
+        "drawn": list(session.drawn),
+        "point": [_array_out(name, array) for name, array in session.point.items()],
+        "breakpoints": [_breakpoint_out(each) for each in marks.breakpoints.values()],
+        "watches": [each.text for each in marks.watches.values()],
+        "filters": sorted(marks.filters),
+        "graph": graph_to_dict(session.graph),
+    }
+    return json.dumps(data, ensure_ascii=False, allow_nan=False)
+
+
+def read(text: str) -> Saved:
+    """What a file holds; GraphError, naming the place, where it is no saved session."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise GraphError(f"a saved session is JSON, but this text is not: {error}") from error
+    reader = Reader(data)
+    if reader.text("format") != FORMAT:
+        refuse("format", f"'{FORMAT}'", data["format"])
+    if reader.integer("version") != VERSION:
+        refuse("version", f"{VERSION}, the version this program knows", data["version"])
+    graph = graph_from_dict(data.get("graph"))
+    point = dict(_array_in(each) for each in reader.objects("point"))
+    drawn = tuple(name for name in _texts(data, "drawn") if name in point)
+    return Saved(graph, point, drawn, reader.integer("seed"), reader)
+
+
+def restore(session: Session, saved: Saved) -> None:
+    """Set the breakpoints, watches, filters and the position that were saved."""
+    for record in saved.reader.objects("breakpoints"):
+        session.marks.add(session.scope, _breakpoint_in(session, record))
+    for text in _texts(saved.reader.data, "watches"):
+        session.display(text)
+    for name in _texts(saved.reader.data, "filters"):
+        session.catch(name)
+    session.goto(saved.reader.integer("position"))
+    session.forget_past()
+
+
+def _breakpoint_out(mark: Breakpoint) -> dict[str, Json]:
+    return {
+        "kind": mark.kind,
+        "target": mark.target,
+        "condition": mark.condition,
+        "hitCondition": mark.hit_condition,
+        "logMessage": mark.log_message,
+        "temporary": mark.temporary,
+        "enabled": mark.enabled,
+    }
+
+
+def _breakpoint_in(session: Session, record: Reader) -> Breakpoint:
+    fields = {
+        "condition": record.text("condition"),
+        "hit_condition": record.text("hitCondition"),
+        "log_message": record.text("logMessage"),
+        "temporary": _flag(record, "temporary"),
+        "enabled": _flag(record, "enabled"),
+    }
+    kind, target = record.text("kind"), record.text("target")
+    if kind == WATCH:
+        return Breakpoint(0, WATCH, target, (), **fields)  # type: ignore[arg-type]
+    word = {"operation": "op"}.get(kind, kind)
+    return made_for(session.scope, f"{word} {target}", **fields)
+
+
+def _flag(record: Reader, key: str) -> bool:
+    found = record.data.get(key)
+    if not isinstance(found, bool):
+        refuse(f"breakpoints: {key}", "true or false", found)
+    return bool(found)
+
+
+def _texts(data: Json, key: str) -> list[str]:
+    found = data.get(key)
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        refuse(key, "a list of texts", found)
+    return list(found)
+
+
+def _array_out(name: str, array: NDArray[Any]) -> dict[str, Json]:
+    values = [each if math.isfinite(each) else str(each) for each in array.ravel().tolist()]
+    kind = str(array.dtype)
+    return {"name": name, "dtype": kind, "shape": list(array.shape), "values": values}
+
+
+def _array_in(record: Reader) -> tuple[str, NDArray[Any]]:
+    name, kind, values = record.text("name"), record.text("dtype"), record.data.get("values")
+    shape = record.data.get("shape")
+    if kind not in ("float64", "float32"):
+        refuse(f"point: dtype of '{name}'", "float64 or float32", kind)
+    whole = isinstance(shape, list) and all(type(each) is int and each >= 0 for each in shape)
+    if not whole or not isinstance(values, list) or math.prod(shape) != len(values):  # type: ignore[arg-type]
+        refuse(f"point: '{name}'", "a shape and as many values as it has entries", shape)
+    numbers = [NOT_FINITE.get(each, each) if isinstance(each, str) else each for each in values]
+    for each in numbers:
+        if type(each) not in (int, float):
+            refuse(f"point: '{name}'", "numbers", each)
+    return name, np.array(numbers, dtype=kind).reshape(shape)

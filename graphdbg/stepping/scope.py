@@ -1,0 +1,144 @@
+"""`Scope`: all numbers of a walk at one point, and what is found from them, kept while it lasts.
+
+Another point (`set`, `nudge`) is another scope, so nothing that is kept can be stale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..checker import check
+from ..checking.verdicts import Report
+from ..errors import GraphError
+from ..evaluator import as_array, evaluate
+from ..explanations import Explanations
+from ..graph import NONE, Pass
+from .breakpoints import filter_places
+from .expressions import Expression, Need
+from .frames import Frame, accumulated_at, gradient_at, value_at
+from .paths import Ledger, ledger
+from .pulling import Pulling
+from .show import brief
+from .walk import Walk
+
+Array = NDArray[Any]
+T = TypeVar("T")
+
+
+class Scope:
+    """The numbers of `walk` at `point`; raises what `evaluate` raises."""
+
+    def __init__(self, walk: Walk, point: Mapping[str, ArrayLike]) -> None:
+        self.walk, self.graph, self.backward = walk, walk.graph, walk.backward
+        self.point: dict[str, Array] = {name: as_array(name, each) for name, each in point.items()}
+        self.trace = evaluate(self.graph, self.point)
+        self._kept: dict[Any, Any] = {}
+
+    def once(self, key: Any, make: Callable[[], T]) -> T:
+        """What `make` gives, found once at this point."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def forget(self, number: int) -> None:
+        """Drop what was found for a breakpoint, whose condition has changed."""
+        for key in [key for key in self._kept if key[:2] == ("mark", number)]:
+            del self._kept[key]
+
+    def frame(self, position: int) -> Frame:
+        """The state at a position."""
+        return Frame(self.walk.event(position), self.walk, self.trace)
+
+    # ---------------------------------------------------------------- expressions
+
+    def expression(self, text: str, node: int = NONE) -> Expression:
+        """A parsed expression; `node` is the node at hand, which tells the shape of `value`."""
+        shape = np.shape(self.trace.arrays[node]) if node != NONE else None
+        look = self.lookup(self.walk.end)
+        return self.once(
+            ("expression", text, shape), lambda: Expression(self.graph, text, look, shape)
+        )
+
+    def evaluate(self, text: str, position: int) -> Array | None:
+        """The value of an expression at a position, None where it reads what is not known yet."""
+        return self.expression(text, self.walk.nodes[position]).evaluate(self.lookup(position))
+
+    def show(self, text: str, position: int) -> str:
+        """The value of an expression as short text, `—` where it is not known yet."""
+        return brief(self.evaluate(text, position))
+
+    def lookup(self, position: int) -> Callable[[Need], Array | None]:
+        """What expressions read at a position."""
+
+        def find(need: Need) -> Array | None:
+            kind, node, operand = need
+            if kind == "position":
+                return np.asarray(float(position))
+            at = self.walk.nodes[position] if node == NONE else node
+            if kind == "value":
+                return value_at(self.walk, self.trace, at, position)
+            if kind == "accumulated":
+                return accumulated_at(self.walk, self.trace, at, position)
+            if kind == "local":
+                return self._local(at, operand, position)
+            return gradient_at(self.walk, self.trace, at, position)
+
+        return find
+
+    def _local(self, node: int, operand: int, position: int) -> Array | None:
+        if operand not in self.graph.args[node] or not self.walk.has_value(node, position):
+            return None
+        return self.local_value(node, self.graph.args[node].index(operand))
+
+    # ---------------------------------------------------------------- explanations
+
+    @cached_property
+    def texts(self) -> Explanations:
+        """Short formulas of nodes, each compared with the numbers here and at random points."""
+        return Explanations(self.trace, self.backward or Pass(0, (), {}, {}))
+
+    @cached_property
+    def pulling(self) -> Pulling:
+        """Vector-Jacobian products of single nodes."""
+        return Pulling(self.trace)
+
+    def local_value(self, node: int, slot: int) -> Array | None:
+        """The local derivative: elementwise where it is, else the Jacobian; None if too large."""
+        part = self._locals.get((node, slot), NONE)
+        if part != NONE:
+            return np.asarray(self.trace.arrays[part])
+        return self.pulling.jacobian(node, slot)
+
+    @cached_property
+    def _locals(self) -> dict[tuple[int, int], int]:
+        parts = self.backward.contributions.values() if self.backward else ()
+        return {(part.consumer, part.slot): part.local for found in parts for part in found}
+
+    def paths(self, node: int, most: int) -> Ledger:
+        """The gradient of a node as a sum over paths; GraphError where it has none."""
+        return ledger(self.trace, self._required(), self.pulling, node, most)
+
+    def check(self, node: int) -> Report:
+        """The numeric check of a node's gradient; GraphError where no gradient flows to it."""
+        backward, names = self._required(), self.graph.names
+        of = names[backward.of]
+        if node not in backward.upstream:
+            what = f"'{names[node]}'" if node != NONE else "the start"
+            raise GraphError(f"no gradient flows to {what}: check a node that '{of}' depends on")
+        return self.once(
+            ("check", node), lambda: check(self.graph, self.point, of=of, wrt=names[node])
+        )
+
+    def filter_places(self, name: str) -> list[int]:
+        """The positions at which an exception filter stops."""
+        return self.once(("filter", name), lambda: filter_places(self.walk, self.trace, name))
+
+    def _required(self) -> Pass:
+        if self.backward is None:
+            raise GraphError("there is no backward pass: the program has no scalar result")
+        return self.backward
