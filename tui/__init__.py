@@ -1,5 +1,5 @@
-"""The place of the terminal app (built with Textual), installed as the package `graphdbg_tui`.
+"""The terminal app, built with Textual and installed as the package `graphdbg_tui`.
 
-Nothing stands here yet. The app will be one more face of the headless debugger session: it will
-import the public `graphdbg` and nothing private, and hold no debugger state of its own.
+One more face of the headless session: it imports the public `graphdbg`, holds what is selected,
+folded and scrolled, and no state of the debugger.
 """

@@ -14,7 +14,7 @@ from .canvas import Run, clip, padded, width
 from .numbers import DIGITS, number
 
 ZOOMS = ("card", "line", "dot")
-SCALAR_ROOM, ARRAY_ROOM = 8, 10  # cells: five digits with sign and point; a range of two numbers
+SCALAR_ROOM, ARRAY_ROOM = 7, 10  # cells: four digits with sign and point; a range of two numbers
 WIDEST_CARD = 30
 WIDEST_NAME = 14  # of a line
 UNKNOWN = "—"  # what is not computed yet is never shown as 0

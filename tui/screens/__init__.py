@@ -1,0 +1,1 @@
+"""Screens that stand before the main one: the help."""

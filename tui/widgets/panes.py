@@ -1,0 +1,40 @@
+"""Panes of text rows: the node, watches, breakpoints, calls, output; and the status line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+from ..pieces import Row, content
+
+
+class Rows(VerticalScroll, can_focus=True):
+    """A titled pane that shows rows of styled text and scrolls."""
+
+    DEFAULT_CLASSES = "pane"
+
+    def __init__(self, title: str, id: str) -> None:
+        super().__init__(Static(markup=False), id=id)
+        self.border_title = title
+        self._shown: list[Row] = []
+
+    def show(self, rows: Iterable[Row]) -> None:
+        """Show other rows; the layout is made anew only where their number changes."""
+        rows = list(rows)
+        if rows == self._shown:
+            return
+        self._shown = rows
+        self.query_one(Static).update(content(rows))
+
+
+class Status(Static):
+    """The line at the top."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(markup=False, id=id)
+
+    def show(self, row: Row) -> None:
+        """Show another line."""
+        self.update(content([row]), layout=False)
