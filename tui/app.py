@@ -172,7 +172,7 @@ class Debugger(App[None]):
         self.query_one("#graph", GraphPane).show(
             found.picture, found.rows, found.look, found.current, found.direction, found.selected
         )
-        self.query_one("#node", Rows).show(found.card())
+        self._draw_node()
         inside = " > ".join(found.session.frame.stack)
         self.query_one("#source", SourcePane).show(found.source(), f"in {inside}" if inside else "")
         self.query_one("#calls", Rows).show(found.stack())
@@ -181,6 +181,11 @@ class Debugger(App[None]):
         self.query_one("#timeline", Timeline).show(found.timeline())
         if found.wanted() is not None:
             self.set_timer(0.15, self._find_out)  # a person who steps on fast does not wait for it
+
+    def _draw_node(self) -> None:
+        pane = self.query_one("#node", Rows)
+        if self.controller is not None:
+            pane.show(self.controller.card(pane.size.width))
 
     def _find_out(self) -> None:
         """Check the node at hand and find its Jacobians, in a thread."""
@@ -201,7 +206,7 @@ class Debugger(App[None]):
     def _found_out(self, node: int, result: object) -> None:
         if self.controller is not None:
             self.controller.keep(node, result)  # type: ignore[arg-type]
-            self.query_one("#node", Rows).show(self.controller.card())
+            self._draw_node()
 
     def say(self, text: str) -> None:
         """Show an answer: a short one in passing, a long one in the output pane."""

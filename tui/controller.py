@@ -26,7 +26,7 @@ from graphdbg.stepping.frames import accumulated_at
 from graphdbg.stepping.scope import Scope
 from graphdbg.stepping.walk import BACKWARD, Kind
 
-from .card import Findings, card_rows
+from .card import Card, Findings
 from .pieces import Row
 
 Array = NDArray[Any]
@@ -294,9 +294,9 @@ class Controller:
         what = f"{frame.node} = {frame.operation}" if frame.node else frame.operation
         return [*told, (f"{frame.title}: ", ""), (what, "name")]
 
-    def card(self) -> list[Row]:
-        """The node pane: the selected node as far as it is known now."""
-        return list(card_rows(self.session, self.selected, self.findings))
+    def card(self, width: int) -> list[Row]:
+        """The node pane, `width` cells wide: the selected node as far as it is known now."""
+        return list(Card(self.session, self.selected, self.findings, width).rows())
 
     def source(self) -> SourceView:
         """The source pane: the program, or the library where the cursor is inside of a call."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
+from rich.cells import cell_len, chop_cells
 from textual.content import Content
 
 Piece = tuple[str, str]  # a text and the name of its style
@@ -23,11 +25,57 @@ STYLES = {
     "warning": "$text-warning",
     "current": "bold $text-accent",
 }
+WORD = re.compile(r"\s+|[^\s]+")
+HANGING = 2  # cells that a continued row stands further in than its beginning
 
 
-def content(rows: Iterable[Row]) -> Content:
+def content(rows: Iterable[Row], width: int) -> Content:
     """Rows of pieces as one text; brackets in formulas are never markup."""
     lines = [
-        Content.assemble(*((text, STYLES.get(style, "")) for text, style in row)) for row in rows
+        Content.assemble(*((text, STYLES.get(style, "")) for text, style in line))
+        for row in rows
+        for line in wrapped(row, width)
     ]
     return Content("\n").join(lines)
+
+
+def wrapped(row: Row, width: int) -> Iterator[list[Piece]]:
+    """A row as lines of at most `width` cells, continued ones further in.
+
+    >>> [line for line in wrapped([("  a = ", ""), ("b + c", "formula")], 9)]
+    [[('  a = ', ''), ('b +', 'formula')], [('    ', ''), ('c', 'formula')]]
+    """
+    whole = "".join(text for text, _ in row)
+    indent = min(len(whole) - len(whole.lstrip()) + HANGING, max(0, width - 8))
+    line: list[Piece] = []
+    used, room = 0, max(width, 8)
+    for word, style in _words(row, room - indent):
+        size = cell_len(word)
+        if used + size > room:
+            yield _trimmed(line)
+            line, used = [(" " * indent, "")], indent
+            if word.isspace():
+                continue
+        if line and line[-1][1] == style:
+            line[-1] = (line[-1][0] + word, style)
+        else:
+            line.append((word, style))
+        used += size
+    yield line
+
+
+def _words(row: Row, room: int) -> Iterator[Piece]:
+    """Words and the blanks between them; a word that fits no line in parts."""
+    for text, style in row:
+        for word in WORD.findall(text):
+            parts = chop_cells(word, room) if cell_len(word) > room else [word]
+            yield from ((part, style) for part in parts)
+
+
+def _trimmed(line: list[Piece]) -> list[Piece]:
+    """A line without the blanks at its end."""
+    while line and not line[-1][0].strip():
+        line.pop()
+    if line:
+        line[-1] = (line[-1][0].rstrip(), line[-1][1])
+    return line

@@ -6,13 +6,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from graphdbg.stepping.commands import COMMANDS, Command
 
-from ..pieces import Row, content
+from ..pieces import Row
+from ..widgets.panes import Rows
 
 # How keys are printed that Textual names by words.
 PRINTED = {
@@ -31,15 +30,15 @@ def printed(command: Command) -> str:
 def help_rows() -> list[Row]:
     """All commands by group: keys, name and arguments, what it does."""
     rows: list[Row] = [
-        [("Lower case goes on, upper case goes back in time. ", ""), ("— is not computed yet.", "")]
+        [("Lower case goes on, upper case goes back in time; — is not computed yet.", "")]
     ]
     for group in dict.fromkeys(each.group for each in COMMANDS):
         rows += [[("", "")], [(group, "title")]]
         for each in COMMANDS:
             if each.group == group:
                 usage = f"{each.name} {each.usage}".strip() if each.method else each.name
-                rows.append([(f"  {printed(each):<10}", "current"), (usage, "name")])
-                rows.append([(f"            {each.help}", "dim")])
+                rows.append([(f"  {printed(each):<10} ", "current"), (usage, "name")])
+                rows.append([(f"{'':13}{each.help}", "dim")])
     return rows
 
 
@@ -47,31 +46,26 @@ class Help(ModalScreen[None]):
     """All keys and commands; any of the usual keys closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,f1,enter", "dismiss", "close"),
-        Binding("j,down", "down", show=False),
-        Binding("k,up", "up", show=False),
+        Binding("escape,q,question_mark,f1,enter", "close", "close"),
+        Binding("j", "scroll(1)", show=False),
+        Binding("k", "scroll(-1)", show=False),
     ]
 
     def compose(self) -> ComposeResult:
         """One scrolling text."""
-        with VerticalScroll(id="help"):
-            yield Static(content(help_rows()), markup=False)
+        yield Rows("keys and commands", "help")
 
     def on_mount(self) -> None:
-        """Name the box and let the keys scroll it."""
-        box = self.query_one("#help")
-        box.border_title = "keys and commands"
+        """Fill the box; the arrow keys scroll it."""
+        box = self.query_one("#help", Rows)
         box.border_subtitle = "Esc closes"
+        box.show(help_rows())
         box.focus()
 
-    def action_down(self) -> None:
-        """Scroll down."""
-        self.query_one("#help").scroll_down(animate=False)
+    def action_scroll(self, by: int) -> None:
+        """Scroll by lines."""
+        self.query_one("#help").scroll_relative(y=by, animate=False)
 
-    def action_up(self) -> None:
-        """Scroll up."""
-        self.query_one("#help").scroll_up(animate=False)
-
-    async def action_dismiss(self, result: None = None) -> None:
+    def action_close(self) -> None:
         """Close."""
-        self.dismiss(result)
+        self.dismiss()

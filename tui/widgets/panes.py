@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.events import Resize
 from textual.widgets import Static
 
-from ..pieces import Row, content
+from ..pieces import STYLES, Row, content
 
 
 class Rows(VerticalScroll, can_focus=True):
@@ -23,10 +25,17 @@ class Rows(VerticalScroll, can_focus=True):
     def show(self, rows: Iterable[Row]) -> None:
         """Show other rows; the layout is made anew only where their number changes."""
         rows = list(rows)
-        if rows == self._shown:
-            return
-        self._shown = rows
-        self.query_one(Static).update(content(rows))
+        if rows != self._shown:
+            self._shown = rows
+            self._draw()
+
+    def _draw(self) -> None:
+        room = self.size.width or self.app.size.width
+        self.query_one(Static).update(content(self._shown, room))
+
+    def on_resize(self, event: Resize) -> None:
+        """Another width: the rows are wrapped anew."""
+        self._draw()
 
 
 class Status(Static):
@@ -37,4 +46,5 @@ class Status(Static):
 
     def show(self, row: Row) -> None:
         """Show another line."""
-        self.update(content([row]), layout=False)
+        shown = Content.assemble(*((text, STYLES.get(style, "")) for text, style in row))
+        self.update(shown, layout=False)
