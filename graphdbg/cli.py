@@ -29,6 +29,9 @@ usage:
   graphdbg hessian SOURCE [--of f] [--wrt x,y]  second derivatives
   graphdbg check SOURCE [name=value ...]        each rule and each gradient against differences
   graphdbg prove SOURCE "dL/dW = X.T @ D"       proved, refuted (with the point) or agrees
+  graphdbg debug SOURCE [name=value ...]        step through both passes at a prompt
+  graphdbg step SOURCE [name=value ...]         the same in a terminal app
+  graphdbg serve SOURCE [name=value ...]        the app in a browser
 
 SOURCE is a formula such as "f=(x+y)z", a file with a program, or - for standard input.
 Values: x=-2   W='[[1,2],[3,4]]'   X=@data.npy   X=@data.csv   n=5 (a named dimension).
@@ -56,6 +59,17 @@ COMMANDS = {
     "check": "Each local rule and each gradient against numeric differences.",
     "prove": "Compare a derived gradient with a claimed formula, such as dL/dW = X.T @ D.",
 }
+SESSIONS = {
+    "debug": "Step through both passes at a prompt, forwards and back in time; help lists the "
+    "commands.",
+    "step": "Step through both passes in a terminal app.",
+    "serve": "The terminal app in a browser, on this machine unless --host says otherwise.",
+}
+DEBUG_NOTE = """\
+Commands come from the scripts of -x, one after the other, then from standard input; there an empty
+line repeats the last motion. Where nobody types, prompt and commands are printed as well. An error
+of a command ends nothing. Exit code: 0, or 2 where a command of a script or a pipe has failed.
+"""
 FORMULA_COMMANDS = ("grad", "jacobian", "hessian")
 FORMS = ("chain", "locals", "closed", "matrix", "entries")
 FORMATS = ("text", "latex", "json", "python")
@@ -91,17 +105,22 @@ def _run(words: list[str]) -> int:
     if words[0] == "--version":
         sys.stdout.write(f"graphdbg {__version__}\n")
         return OK
-    command = words.pop(0) if words[0] in COMMANDS else "run"
+    command = words.pop(0) if words[0] in {**COMMANDS, **SESSIONS} else "run"
     try:
         arguments = parser_for(command).parse_intermixed_args(words)
     except SystemExit as stop:  # argparse has said what is wrong, or has shown its help
         return OK if stop.code in (0, None) else BAD_INPUT
     arguments.command = command
+    if command in SESSIONS:
+        module = "prompt" if command == "debug" else "opening"
+        return int(getattr(lazy.module(f"commandline.{module}"), command)(arguments))
     return int(lazy.module("commandline.commands").RUN[command](arguments))
 
 
 def parser_for(command: str) -> argparse.ArgumentParser:
     """The options of one command."""
+    if command in SESSIONS:
+        return _session_parser(command)
     shown = "graphdbg" if command == "run" else f"graphdbg {command}"
     parser = _Parser(prog=shown, description=COMMANDS[command], allow_abbrev=False)
     add = parser.add_argument
@@ -117,10 +136,39 @@ def parser_for(command: str) -> argparse.ArgumentParser:
         add("--format", choices=FORMATS, default="text", help="default: text")
     if command == "run":
         add("--all", action="store_true", help="show every node, however many there are")
+    add("--json", action="store_true", help="print JSON; the schema is in docs/json-schema.md")
+    _add_common(parser)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add("--seed", type=int, default=0, metavar="N", help="of the random values (default: 0)")
     add("--shape", action="append", default=[], metavar="x=4,n", help="the shape of an input")
-    add("--json", action="store_true", help="print JSON; the schema is in docs/json-schema.md")
     add("--debug", action="store_true", help="show the traceback of an unexpected error")
+
+
+def _session_parser(command: str) -> argparse.ArgumentParser:
+    """The options of a command that opens a session."""
+    parser = _Parser(
+        prog=f"graphdbg {command}", description=SESSIONS[command], allow_abbrev=False,
+        epilog=DEBUG_NOTE if command == "debug" else None,
+    )  # fmt: skip
+    add = parser.add_argument
+    add("source", metavar="SOURCE", nargs="?", help="a formula or the file of a program")
+    add("values", metavar="name=value", nargs="*", help="x=-2, W='[[1,2],[3,4]]', X=@data.npy")
+    add("--of", metavar="NODE", help="what to differentiate (default: the only scalar output)")
+    add("--wrt", metavar="NAMES", help="by what: names with commas (default: all real inputs)")
+    add("--load", metavar="FILE", help="go on from a session that save wrote, without SOURCE")
+    if command == "debug":
+        add("-x", dest="commands", action="append", default=[], metavar="FILE",
+            help="run the commands in a file, one a line; may be given several times")  # fmt: skip
+    else:
+        add("--theme", metavar="NAME", help="of the app's colours")
+    if command == "serve":
+        add("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine only")
+        add("--port", type=int, default=8000, help="default: 8000")
+    _add_common(parser)
     return parser
 
 
@@ -164,4 +212,3 @@ def _tolerate_narrow_encodings() -> None:
 def _silence_stdout() -> None:
     """Python flushes stdout once more at exit; there is nobody to read it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-

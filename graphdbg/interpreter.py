@@ -5,7 +5,8 @@ The prompt and the terminal app's command line are both this; the commands are t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,20 +17,19 @@ from numpy.typing import NDArray
 from .assignments import read_file
 from .errors import GraphError, UnknownNameError, ValueGivenError
 from .operations import operation
-from .rendering.numbers import number
 from .session import Session, Stop
 from .sizes import to_text
-from .stepping import narration
-from .stepping.arguments import clauses, is_number, need, split, unquoted, whole
+from .stepping import listings, narration
+from .stepping.arguments import amount, clauses, need, one_word, split, unquoted, whole
 from .stepping.breakpoints import FILTERS, Breakpoint
-from .stepping.commands import COMMANDS, described, find, overview, unknown
+from .stepping.commands import COMMANDS, EXPRESSIONS, described, find, overview, unknown
 from .stepping.show import brief
 
+NAME = re.compile(r"[\w.]*$")
+LISTS = {"catch": tuple(FILTERS), "info": ("breakpoints", "watches", "inputs", "node")}
 MOST_STEPS = 1_000_000  # of `step N`
-MOST_FOUND = 20  # nodes that a search lists
 REASONS = {
     "start": "at the start",
-    "end": "the end: both passes are done",
     "watch": "a watched value changed",
 }
 
@@ -73,19 +73,21 @@ class Interpreter:
         return made
 
     def completions(self, line: str) -> list[str]:
-        """What the last word of a line may go on to: commands, then names of nodes."""
+        """What the last word of a line may go on to: commands, then names of nodes.
+
+        In `print grad(h` the word is `grad(h`, and what comes back begins with `grad(`.
+        """
         head, _, word = line.rpartition(" ")
-        known: Iterable[str]
-        if not head.strip():
-            known = [each.name for each in COMMANDS if each.method]
-        elif (command := find(head.split()[0])) is not None and command.name == "catch":
-            known = FILTERS
-        elif command is not None and command.name == "help":
-            known = [each.name for each in COMMANDS if each.method]
-        else:
-            named = self.session.graph.given_names.values()
-            known = [*dict.fromkeys([*named, *self.session.graph.aliases])]
-        return [each for each in known if each.startswith(word)]
+        command = find(head.split()[0]) if head.strip() else None
+        if not head.strip() or (command is not None and command.name == "help"):
+            known: Iterable[str] = [each.name for each in COMMANDS if each.method]
+            return [each for each in known if each.startswith(word)]
+        if command is not None and command.name in LISTS:
+            return [each for each in LISTS[command.name] if each.startswith(word)]
+        before = word[: len(word) - len(NAME.search(word)[0])]  # type: ignore[index]
+        named = self.session.graph.given_names.values()
+        known = dict.fromkeys([*named, *self.session.graph.aliases])
+        return [before + each for each in known if each.startswith(word[len(before) :])]
 
     # ---------------------------------------------------------------- motion
 
@@ -132,6 +134,7 @@ class Interpreter:
 
     def goto(self, rest: str) -> Reply:
         """Jump to a position."""
+        need(rest, "a position", "goto 12")
         return self._stopped(self.session.goto(whole(rest, "goto 12")))
 
     def restart(self, rest: str) -> Reply:
@@ -148,25 +151,22 @@ class Interpreter:
             raise GraphError("there is nothing to take back")
         return self._here(moved=True)
 
-    def _repeat(self, rest: str, move: object) -> Reply:
+    def _repeat(self, rest: str, move: Callable[[int], Stop]) -> Reply:
         times = whole(rest, "step 3") if rest else 1
         if not 0 < times <= MOST_STEPS:
             raise GraphError(f"found {times} steps, expected 1 to {MOST_STEPS}")
-        for _ in range(times):
-            before = self.session.position
-            stop: Stop = move()  # type: ignore[operator]
-            if stop.reason not in ("step",) or self.session.position == before:
-                break
-        return self._stopped(stop)
+        return self._stopped(move(times))
 
     def _stopped(self, stop: Stop) -> Reply:
         """Where a motion ended, why, and what is known there."""
         told = list(stop.messages)
         told += [f"breakpoint {each}" for each in stop.breakpoints]
-        if stop.reason in REASONS:
+        if stop.reason == "end":
+            told.append(narration.ending(self.session.walk))
+        elif stop.reason in REASONS:
             told.append(REASONS[stop.reason])
-        elif stop.reason not in ("step", "breakpoint"):
-            told.append(f"stopped by catch {stop.reason}: {FILTERS[stop.reason]}")
+        elif stop.reason in FILTERS:
+            told.append(f"caught {stop.reason}")
         return self._here(told, moved=True)
 
     def _here(self, before: Iterable[str] = (), moved: bool = False) -> Reply:
@@ -179,11 +179,8 @@ class Interpreter:
         if line := narration.source_line(frame):
             yield line
         yield from (f"   {each}" for each in narration.lines(scope, frame))
-        yield from self._watched()
-
-    def _watched(self) -> Iterator[str]:
-        for each in self.session.marks.watches.values():
-            yield f"   {each.number}: {each.text} = {self.session.show(each.text)}"
+        yield from (f"   {each}" for each in narration.peculiar(scope, frame))
+        yield from (f"   {each}" for each in listings.watches(self.session))
 
     # ---------------------------------------------------------------- stopping
 
@@ -191,12 +188,18 @@ class Interpreter:
         """A breakpoint; without a target, the list of them."""
         if not rest:
             return self.info("breakpoints")
-        return Reply(f"breakpoint {self._set(rest)}", moved=True)
+        return self._made(self._set(rest))
 
     def tbreak(self, rest: str) -> Reply:
         """A breakpoint that stops once."""
         need(rest, "a node, a line, a call or an operation", "tbreak h")
-        return Reply(f"breakpoint {self._set(rest, temporary=True)}", moved=True)
+        return self._made(self._set(rest, temporary=True))
+
+    def _made(self, mark: Breakpoint) -> Reply:
+        """What a breakpoint is, and how many steps it may stop at."""
+        count = len(self.session.marks.places(self.session.scope, mark))
+        where = "1 place" if count == 1 else f"{count} places"
+        return Reply(f"breakpoint {mark}   ({where})", moved=True)
 
     def _set(self, rest: str, temporary: bool = False) -> Breakpoint:
         target, when, hits, log = clauses(rest)
@@ -224,24 +227,27 @@ class Interpreter:
         """A breakpoint that prints and does not stop."""
         target, _, text = rest.partition(" ")
         need(text, "a target and a text", "log h h is {h}, its gradient {grad(h)}")
-        found = self.session.break_at(target, log=unquoted(text.strip()))
-        return Reply(f"breakpoint {found}", moved=True)
+        return self._made(self.session.break_at(target, log=unquoted(text.strip())))
 
     def watch(self, rest: str) -> Reply:
         """Stop when an expression changes."""
         need(rest, "an expression", "watch grad(x)")
-        text, _, when = rest.partition(" if ")
-        return Reply(f"breakpoint {self.session.watch(text, when.strip())}", moved=True)
+        text, when, hits, log = clauses(rest)
+        if hits or log:
+            raise GraphError("watch takes an expression and a condition: watch grad(x) if x > 0")
+        return self._made(self.session.watch(text, when))
 
     def catch(self, rest: str) -> Reply:
         """Stop where something goes wrong."""
+        need(rest, f"one of {', '.join(FILTERS)}", "catch nan")
         name, _, word = rest.partition(" ")
         if word.strip() not in ("", "on", "off"):
             raise GraphError(f"found '{word.strip()}', expected on or off")
         count = self.session.catch(name, on=word.strip() != "off")
         if word.strip() == "off":
             return Reply(f"catch {name} is off", moved=True)
-        return Reply(f"catch {name}: {FILTERS[name]}, {count} place(s) at this point", moved=True)
+        where = "no place" if not count else "1 place" if count == 1 else f"{count} places"
+        return Reply(f"catch {name}: {FILTERS[name]}   ({where} at this point)", moved=True)
 
     def enable(self, rest: str) -> Reply:
         """Let a breakpoint stop again."""
@@ -270,14 +276,14 @@ class Interpreter:
         if value is None:
             return Reply(f"{rest} = — (not computed yet at this position)")
         shape = f"   shape {to_text(value.shape)}" if value.shape else ""
-        return Reply(f"{rest} = {_exact(value)}{shape}")
+        return Reply(f"{rest} = {listings.exact(value)}{shape}")
 
     def display(self, rest: str) -> Reply:
         """Show an expression at each stop; without one, show those there are."""
         if rest:
             made = self.session.display(rest)
             return Reply(f"{made.number}: {made.text} = {self.session.show(made.text)}", moved=True)
-        return Reply("\n".join(each.strip() for each in self._watched()) or "nothing is displayed")
+        return Reply("\n".join(listings.watches(self.session)) or "nothing is displayed")
 
     def undisplay(self, rest: str) -> Reply:
         """Stop showing an expression, or all of them."""
@@ -285,7 +291,7 @@ class Interpreter:
         numbers = [whole(rest, "undisplay 1")] if rest else [*marks.watches]
         for each in numbers:
             if each not in marks.watches:
-                raise GraphError(f"no watch {each}; there are: {_listed(marks.watches)}")
+                raise GraphError(f"no watch {each}; there are: {listings.numbers(marks.watches)}")
             self.session.delete(each)
         return Reply(f"deleted {', '.join(map(str, numbers)) or 'nothing'}", moved=True)
 
@@ -297,14 +303,13 @@ class Interpreter:
         """A gradient as a sum over paths."""
         name, _, count = rest.partition(" ")
         most = whole(count, "path x 5") if count.strip() else 8
-        name = name or self.session.frame.node
-        need(name, "the name of a node", "path x")
+        name = name or self._hand()
         found = self.session.paths(name, max(1, most))
         return Reply("\n".join(narration.ledger_lines(self.session.scope, found)))
 
     def check(self, rest: str) -> Reply:
         """The numeric check of a node's gradient."""
-        return Reply(str(self.session.check(rest or None)))
+        return Reply(str(self.session.check(one_word(rest, "check W1") or None)))
 
     def where(self, rest: str) -> Reply:
         """The calls around the position."""
@@ -312,17 +317,15 @@ class Interpreter:
 
     def list_(self, rest: str) -> Reply:
         """The program around a line."""
-        middle = whole(rest, "list 10") if rest else None
-        return Reply("\n".join(narration.program(self.session, middle)))
+        if rest:
+            return Reply("\n".join(narration.program(self.session, whole(rest, "list 10"))))
+        return Reply("\n".join(narration.surroundings(self.session)))
 
     def search(self, rest: str) -> Reply:
         """The nodes whose name or operation has a text in it."""
         need(rest, "a part of a name or an operation", "search relu")
         found = self.found(rest)
-        names = self.session.graph.names
-        rows = [f"{names[at]} = {operation(self.session.graph, at)}" for at in found[:MOST_FOUND]]
-        if len(found) > MOST_FOUND:
-            rows.append(f"... {len(found) - MOST_FOUND} more")
+        rows = listings.nodes(self.session, found)
         return Reply("\n".join(rows) or f"no node has '{rest}' in its name or operation")
 
     def found(self, text: str) -> list[int]:
@@ -339,39 +342,26 @@ class Interpreter:
     def info(self, rest: str) -> Reply:
         """What is set, what is known."""
         word, _, name = rest.partition(" ")
-        listings = {"breakpoints": self._breakpoints, "b": self._breakpoints,
-                    "watches": self._watched, "inputs": self._inputs,
-                    "display": self._watched}  # fmt: skip
         if word == "node":
-            return Reply("\n".join(self._node(name.strip() or self.session.frame.node)))
-        if word not in listings and word:
+            return Reply("\n".join(listings.node(self.session, name.strip() or self._hand())))
+        kinds: dict[str, Callable[[Session], Iterator[str]]] = {
+            "breakpoints": listings.breakpoints, "watches": listings.watches,
+            "display": listings.watches, "inputs": listings.inputs,
+        }  # fmt: skip
+        begun = [kind for kind in kinds if kind.startswith(word)]
+        if not begun or name:
             raise GraphError(
-                f"found info {word}, expected breakpoints, watches, inputs, or node NAME"
+                f"found info {rest}, expected breakpoints, watches, inputs, or node NAME"
             )
-        rows = listings[word]() if word else [*self._breakpoints(), *self._watched()]
-        return Reply("\n".join(each.strip() for each in rows) or "nothing is set")
+        wanted = begun[:1] if word else ["breakpoints", "watches"]
+        rows = [row for kind in wanted for row in kinds[kind](self.session)]
+        return Reply("\n".join(rows) or "nothing is set")
 
-    def _breakpoints(self) -> Iterator[str]:
-        for each in self.session.marks.breakpoints.values():
-            yield f"breakpoint {each}; hit {self.session.hits(each)} times so far"
-        for name in sorted(self.session.marks.filters):
-            yield f"catch {name}"
-
-    def _inputs(self) -> Iterator[str]:
-        for name in self.session.graph.inputs:
-            drawn = "   (random)" if name in self.session.drawn else ""
-            yield f"{name} = {brief(self.session.point[name])}{drawn}"
-
-    def _node(self, name: str) -> Iterator[str]:
-        session = self.session
-        need(name, "the name of a node", "info node h")
-        node = session.graph[name]
-        yield f"{name} = {operation(session.graph, node.id)}"
-        yield f"  shape    {to_text(np.shape(session.trace.arrays[node.id]))}"
-        yield f"  value    {brief(session.value(name))}"
-        walk, at = session.walk, session.position
-        count = f"   {walk.arrived(node.id, at)} of {walk.awaited(node.id)} contributions"
-        yield f"  gradient {brief(session.gradient(name))}{count if walk.awaited(node.id) else ''}"
+    def _hand(self) -> str:
+        """The name of the node at hand; GraphError at the start, where there is none."""
+        if not self.session.frame.node:
+            raise GraphError("no node is at hand here: expected the name of one, such as h")
+        return self.session.frame.node
 
     # ---------------------------------------------------------------- what if, files, help
 
@@ -393,12 +383,9 @@ class Interpreter:
 
     def nudge(self, rest: str) -> Reply:
         """Move an input a little."""
-        name, _, by = rest.rpartition(" ")
-        if not is_number(by):
-            name, by = rest, ""
+        name, by = amount(rest, narration.DELTA)
         need(name, "an input, and by how much", "nudge x 0.01")
-        made = self.session.nudge(name, float(by) if by else narration.DELTA)
-        return Reply(str(made), moved=True)
+        return Reply(str(self.session.nudge(name, by)), moved=True)
 
     def save(self, rest: str) -> Reply:
         """Write the session to a file."""
@@ -419,6 +406,8 @@ class Interpreter:
         """The commands, or one of them."""
         if not rest:
             return Reply("\n".join(overview()))
+        if "expressions".startswith(rest.lower()) and len(rest) > 3:
+            return Reply(EXPRESSIONS)
         command = find(rest)
         if command is None:
             raise UnknownNameError(unknown(rest))
@@ -438,14 +427,3 @@ def load(path: str) -> Session:
     except UnicodeDecodeError as error:
         raise GraphError(f"cannot read '{path}': it is not text in UTF-8") from error
     return Session.from_json(text)
-
-
-def _listed(numbers: Iterable[int]) -> str:
-    return ", ".join(map(str, numbers)) or "none"
-
-
-def _exact(value: NDArray[Any]) -> str:
-    """A value in full where it is small: print is asked for digits."""
-    if not value.shape:
-        return number(value, 12)
-    return np.array2string(value, precision=6, threshold=60) if value.size <= 60 else brief(value)

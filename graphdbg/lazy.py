@@ -28,7 +28,22 @@ def numba() -> Any:
 
 def has_numba() -> bool:
     """Whether numba is installed; it is not imported."""
-    return importlib.util.find_spec("numba") is not None
+    return is_installed("numba")
+
+
+def is_installed(name: str) -> bool:
+    """Whether a package is installed; it is not imported."""
+    return importlib.util.find_spec(name) is not None
+
+
+def readline() -> Any:
+    """The module readline of the standard library, None where the platform has none."""
+    return importlib.import_module("readline") if is_installed("readline") else None
+
+
+def app(name: str) -> Any:
+    """The module `graphdbg_tui.NAME` of the terminal app."""
+    return importlib.import_module(f"graphdbg_tui.{name}")
 
 
 def formulas() -> Any:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .checking.verdicts import Report
@@ -27,8 +26,8 @@ from .stepping import saving
 from .stepping.breakpoints import WATCH, Breakpoint, resolve
 from .stepping.commands import COMMANDS
 from .stepping.frames import Frame
-from .stepping.marks import Marks, Watch, made_for
-from .stepping.moves import Nudge, entry_of, nudged
+from .stepping.marks import Marks, Meeting, Watch, made_for
+from .stepping.moves import Nudge, entry_of, nudged, with_entry
 from .stepping.paths import Ledger
 from .stepping.scope import Scope
 from .stepping.walk import Walk
@@ -37,6 +36,7 @@ __all__ = ["COMMANDS", "Breakpoint", "Frame", "Session", "Stop", "Watch"]
 
 Array = NDArray[Any]
 MOST_UNDO = 1_000  # commands that can be taken back
+MOST_SCOPES = 8  # points before this one whose numbers are kept; those of others are found anew
 FREE = ("Real", "Positive")  # domains of inputs that are differentiated by, as on the command line
 
 
@@ -52,6 +52,15 @@ class Stop:
     reason: str
     breakpoints: tuple[Breakpoint, ...] = ()
     messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What a command left behind: where it began, and temporary breakpoints that it met."""
+
+    position: int
+    scope: Scope
+    deleted: tuple[Breakpoint, ...] = ()
 
 
 class Session:
@@ -81,15 +90,17 @@ class Session:
     ) -> None:
         self.graph = differentiated(graph, of)
         given = dict(point or {})
-        self.drawn = tuple(name for name in self.graph.inputs if name not in given)
-        if self.drawn:
+        drawn = tuple(name for name in self.graph.inputs if name not in given)
+        if drawn:
             given = {**sample(self.graph, seed, given=given), **given}
         self.seed = seed
         self.walk = Walk(self.graph, self.backward)
         self.scope = Scope(self.walk, given)
+        self.drawn = drawn
         self.marks = Marks()
         self.position = 0
-        self._past: deque[tuple[int, Scope]] = deque(maxlen=MOST_UNDO)
+        self._past: deque[_Past] = deque(maxlen=MOST_UNDO)
+        self._left: deque[Scope] = deque()
         self._jacobians: dict[str, dict[str, Formula]] = {}
 
     # ---------------------------------------------------------------- where it stands
@@ -119,6 +130,15 @@ class Session:
         """The value of each input."""
         return self.scope.point
 
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The inputs whose values were drawn at random, and were not set since."""
+        return tuple(name for name, value in self._drawn.items() if self.point[name] is value)
+
+    @drawn.setter
+    def drawn(self, names: tuple[str, ...]) -> None:
+        self._drawn = {name: self.point[name] for name in names}
+
     def value(self, name: str) -> Array | None:
         """A node's value as known now, None where it has not been computed yet."""
         return self.scope.lookup(self.position)(("value", self.graph.id(name), -1))
@@ -141,37 +161,37 @@ class Session:
 
     # ---------------------------------------------------------------- motion
 
-    def step(self) -> Stop:
+    def step(self, times: int = 1) -> Stop:
         """One event on: into calls, and through the three sub-steps of a backward visit."""
-        return self._go(min(self.position + 1, self.end))
+        return self._go(lambda at: min(at + 1, self.end), times)
 
-    def back(self) -> Stop:
+    def back(self, times: int = 1) -> Stop:
         """One event back in time (`reverse-step`)."""
-        return self._go(max(self.position - 1, 0))
+        return self._go(lambda at: max(at - 1, 0), times)
 
-    def next(self) -> Stop:
+    def next(self, times: int = 1) -> Stop:
         """One node on, calls taken whole; it stops early at a breakpoint inside."""
-        return self._go(self.walk.after(self.position))
+        return self._go(self.walk.after, times)
 
-    def reverse_next(self) -> Stop:
+    def reverse_next(self, times: int = 1) -> Stop:
         """One node back in time, calls taken whole."""
-        return self._go(self.walk.before(self.position))
+        return self._go(self.walk.before, times)
 
     def finish(self) -> Stop:
         """On until the call returns; outside of calls, to the end of the pass."""
-        return self._go(self.walk.out(self.position))
+        return self._go(self.walk.out)
 
     def reverse_finish(self) -> Stop:
         """Back to before the call; outside of calls, to the start of the pass."""
-        return self._go(self.walk.out_backwards(self.position))
+        return self._go(self.walk.out_backwards)
 
     def run(self) -> Stop:
         """On to the next breakpoint, or to the end (`continue`)."""
-        return self._go(self.end)
+        return self._go(lambda _: self.end)
 
     def reverse_run(self) -> Stop:
         """Back to the breakpoint before, or to the start (`reverse-continue`)."""
-        return self._go(0)
+        return self._go(lambda _: 0)
 
     def until(self, target: str) -> Stop:
         """On to where a node, line, call or operation is reached next."""
@@ -182,7 +202,7 @@ class Session:
                 f"'{target}' is not reached any more from here (position {self.position} of "
                 f"{self.end}): go back with reverse-until, or restart"
             )
-        return self._go(places[at])
+        return self._go(lambda _: places[at])
 
     def reverse_until(self, target: str) -> Stop:
         """Back to where a node, line, call or operation was reached last."""
@@ -190,7 +210,7 @@ class Session:
         at = bisect_left(places, self.position)
         if at == 0:
             raise GraphError(f"'{target}' was not reached before position {self.position}")
-        return self._go(places[at - 1])
+        return self._go(lambda _: places[at - 1])
 
     def goto(self, position: int) -> Stop:
         """Jump to a position, past every breakpoint."""
@@ -206,40 +226,60 @@ class Session:
         return self.goto(0)
 
     def undo(self) -> bool:
-        """Take the last motion, `set` or `nudge` back; False where there is none."""
+        """Take the last motion, `set` or `nudge` back; False where there is none.
+
+        A temporary breakpoint that the motion met is there again.
+        """
         if not self._past:
             return False
-        self.position, self.scope = self._past.pop()
+        past = self._past.pop()
+        self.position, self.scope = past.position, past.scope
+        for each in past.deleted:
+            self.marks.breakpoints[each.number] = each
         return True
 
     def forget_past(self) -> None:
         """Begin here: nothing before can be undone."""
         self._past.clear()
+        self._left.clear()
 
-    def _remember(self) -> None:
-        self._past.append((self.position, self.scope))
+    def _remember(self, deleted: tuple[Breakpoint, ...] = ()) -> None:
+        self._past.append(_Past(self.position, self.scope, deleted))
 
     def _edge(self) -> str:
         return {0: "start", self.end: "end"}.get(self.position, "step")
 
-    def _go(self, target: int) -> Stop:
-        """Move to a position, but stop at the first breakpoint on the way."""
-        if target == self.position:
-            return Stop(target, self._edge())
-        messages: list[str] = []
-        stops: list[Breakpoint] = []
-        reason = ""
-        for meeting in self.marks.met(self.scope, self.position, target):
+    def _go(self, move: Callable[[int], int], times: int = 1) -> Stop:
+        """Move, as often as said, but stop at the first breakpoint on the way."""
+        at, messages = self.position, list[str]()
+        for _ in range(times):
+            target = move(at)
+            if target == at:
+                break
+            meeting = self._met(at, target, messages)
+            at = meeting.place if meeting else target
+            if meeting:
+                return self._arrive(at, meeting.reasons[0], meeting.stops, messages)
+        return self._arrive(at, "", [], messages)
+
+    def _met(self, origin: int, target: int, messages: list[str]) -> Meeting | None:
+        """What stops a motion; messages on the way are collected."""
+        for meeting in self.marks.met(self.scope, origin, target):
             messages += meeting.messages
             if meeting.reasons:
-                target, reason, stops = meeting.place, meeting.reasons[0], meeting.stops
-                break
-        self._remember()
-        self.position = target
-        for each in stops:
-            if each.temporary:
-                self.marks.delete(each.number)
-        return Stop(target, reason or self._edge(), tuple(stops), tuple(messages))
+                return meeting
+        return None
+
+    def _arrive(
+        self, position: int, reason: str, stops: list[Breakpoint], messages: list[str]
+    ) -> Stop:
+        met = tuple(each for each in stops if each.temporary)
+        if position != self.position:
+            self._remember(met)
+        self.position = position
+        for each in met:
+            self.marks.delete(each.number)
+        return Stop(position, reason or self._edge(), tuple(stops), tuple(messages))
 
     # ---------------------------------------------------------------- breakpoints and watches
 
@@ -323,11 +363,7 @@ class Session:
         name, entry = entry_of(self.graph, name)
         old, new = self.point[name], as_array(name, value)
         if entry is not None:
-            if new.size != 1:
-                raise ValueGivenError(f"an entry of '{name}' is one number, found {new.size}")
-            changed = np.array(old)
-            changed[entry] = new.reshape(())
-            new = changed
+            new = with_entry(name, old, entry, new)
         if new.shape != old.shape:
             raise ValueGivenError(
                 f"'{name}' has shape {old.shape}, found {new.shape}: the sizes of a session are "
@@ -335,6 +371,9 @@ class Session:
             )
         scope = Scope(self.walk, {**self.point, name: new})
         self._remember()
+        self._left.append(self.scope)
+        if len(self._left) > MOST_SCOPES:
+            self._left.popleft().rest()
         self.scope = scope
 
     def nudge(self, name: str, by: float) -> Nudge:

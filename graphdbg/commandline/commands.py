@@ -12,7 +12,6 @@ from rich.console import Console, RenderableType
 
 from .. import __version__, formulas, proofs
 from ..checker import check
-from ..errors import GraphError
 from ..evaluator import Trace, evaluate
 from ..explanations import Explanations
 from ..formulas import Formula
@@ -21,16 +20,15 @@ from ..graph import Graph
 from ..rendering import equations, page, report, schema
 from ..rendering.report import Texts
 from ..sizes import to_text
-from .loading import Loaded, load, read_graph
+from .loading import Loaded, chosen, listed, load, read_graph, target
 
 OK, FAILED = 0, 1
-FREE = ("Real", "Positive")  # domains of inputs that are differentiated by, unless others are named
 
 
 def run(args: Namespace) -> int:
     """The main job: both passes, node by node, and the check."""
     loaded = _load(args)
-    of = _target(loaded.graph, args.of)
+    of = target(loaded.graph, args.of)
     if of is None:
         return _forward_only(args, loaded)
     found = find(loaded, of, args.wrt, everything=args.all)
@@ -44,7 +42,7 @@ def run(args: Namespace) -> int:
 
 def find(loaded: Loaded, of: str, wrt: str | None, everything: bool = False) -> page.Run:
     """What the main job shows: values, gradients, their formulas, and the check."""
-    graph = grad(loaded.graph, of=of, wrt=_wrt(loaded.graph, wrt))
+    graph = grad(loaded.graph, of=of, wrt=chosen(loaded.graph, wrt))
     trace = evaluate(graph, loaded.point)
     verdict = check(graph, loaded.point)
     return page.Run(loaded, trace, Explanations(trace, graph.passes[-1]), verdict, everything)
@@ -52,29 +50,6 @@ def find(loaded: Loaded, of: str, wrt: str | None, everything: bool = False) -> 
 
 def _load(args: Namespace) -> Loaded:
     return load(args.source, args.values, args.shape, args.seed)
-
-
-def _names(words: str | None) -> list[str] | None:
-    return [word.strip() for word in words.split(",") if word.strip()] if words else None
-
-
-def _wrt(graph: Graph, words: str | None) -> list[str] | None:
-    """The names to differentiate by: those given, or the inputs that are not labels."""
-    free = [name for name in graph.inputs if graph[name].op.domain in FREE]  # type: ignore[attr-defined]
-    return _names(words) or free or None
-
-
-def _target(graph: Graph, of: str | None) -> str | None:
-    """The node to differentiate: `of`, or the only scalar output; None where there is none."""
-    if of is not None:
-        return graph[of].name
-    scalars = [name for name in graph.outputs if graph[name].shape == ()]
-    if len(scalars) > 1:
-        raise GraphError(
-            f"the program has several scalar results, {', '.join(scalars)}: "
-            f"say which one with --of, such as --of {scalars[-1]}"
-        )
-    return scalars[0] if scalars else None
 
 
 def _forward_only(args: Namespace, loaded: Loaded) -> int:
@@ -120,7 +95,7 @@ def _run_parts(loaded: Loaded, trace: Trace, texts: Texts) -> dict[str, Any]:
 def show_gradients(args: Namespace) -> int:
     """Gradients as formulas."""
     graph = _graph(args)
-    names = _wrt(graph, args.wrt)
+    names = chosen(graph, args.wrt)
     backward = grad(graph, of=_scalar(graph, args.of), wrt=names)
     of = backward.names[backward.passes[-1].of]
     wrt = [backward.names[at] for at in backward.passes[-1].wrt]
@@ -131,7 +106,7 @@ def show_gradients(args: Namespace) -> int:
 def show_jacobian(args: Namespace) -> int:
     """Jacobians as formulas, one for each name to differentiate by."""
     graph = _graph(args)
-    names: Sequence[str | None] = _names(args.wrt) or [None]
+    names: Sequence[str | None] = listed(args.wrt) or [None]
     of = graph[args.of].name if args.of else None
     return _show_formulas(args, [formulas.jacobian(graph, of=of, wrt=x) for x in names])
 
@@ -139,14 +114,14 @@ def show_jacobian(args: Namespace) -> int:
 def show_hessian(args: Namespace) -> int:
     """The Hessian as a formula; several names make one matrix over all their entries."""
     graph = _graph(args)
-    names = names_of(graph, _wrt(graph, args.wrt))
+    names = names_of(graph, chosen(graph, args.wrt))
     wrt = names[0] if len(names) == 1 else names
     return _show_formulas(args, [formulas.hessian(graph, of=_scalar(graph, args.of), wrt=wrt)])
 
 
 def _scalar(graph: Graph, of: str | None) -> str:
     """The node to differentiate, which `grad` requires to be a scalar."""
-    return _target(graph, of) or graph.outputs[-1]
+    return target(graph, of) or graph.outputs[-1]
 
 
 def _show_formulas(args: Namespace, found: list[Formula]) -> int:
@@ -169,7 +144,7 @@ def show_check(args: Namespace) -> int:
     """The check by itself."""
     loaded = _load(args)
     of = _scalar(loaded.graph, args.of)
-    graph = grad(loaded.graph, of=of, wrt=_wrt(loaded.graph, args.wrt))
+    graph = grad(loaded.graph, of=of, wrt=chosen(loaded.graph, args.wrt))
     found = check(graph, loaded.point)
     if args.json:
         inputs = schema.inputs(evaluate(graph, loaded.point), loaded.drawn)

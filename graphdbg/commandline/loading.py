@@ -27,6 +27,7 @@ UNSHAPED = (
     "; inputs without a shape are scalars: declare them (x: Real[4]), "
     "give --shape x=4, or give values (x='[1, 2, 3, 4]')"
 )
+FREE = ("Real", "Positive")  # domains of inputs that are differentiated by, unless others are named
 LARGEST_SOURCE = 100_000_000  # bytes; no program anybody wrote, and the memory is spared
 
 
@@ -49,6 +50,30 @@ def load(source: str, values: Sequence[str], shapes: Sequence[str], seed: int) -
     else:
         point, _ = bind(graph, arrays)
     return Loaded(graph, point, drawn, seed)
+
+
+def listed(words: str | None) -> list[str] | None:
+    """The names in a list with commas, None where there is none."""
+    return [word.strip() for word in words.split(",") if word.strip()] if words else None
+
+
+def chosen(graph: Graph, words: str | None) -> list[str] | None:
+    """The names to differentiate by: those given, or the inputs that are not labels."""
+    free = [name for name in graph.inputs if graph[name].op.domain in FREE]  # type: ignore[attr-defined]
+    return listed(words) or free or None
+
+
+def target(graph: Graph, of: str | None) -> str | None:
+    """The node to differentiate: `of`, or the only scalar output; None where there is none."""
+    if of is not None:
+        return graph[of].name
+    scalars = [name for name in graph.outputs if graph[name].shape == ()]
+    if len(scalars) > 1:
+        raise GraphError(
+            f"the program has several scalar results, {', '.join(scalars)}: "
+            f"say which one with --of, such as --of {scalars[-1]}"
+        )
+    return scalars[0] if scalars else None
 
 
 def read_graph(

@@ -17,6 +17,7 @@ from ..scalars import TABLE
 from ..sizes import Dim, Shape, Size, to_text
 from .values import MAX_BITS, Ref, describe, is_number, is_static
 
+MAX_RANGE = 1_000_000  # numbers of a range that become an array: they are written out, as of arange
 COMPARISONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})
 
 
@@ -45,6 +46,8 @@ class Tape:
             if isinstance(number, int) and number.bit_length() > MAX_BITS:
                 self.fail(f"a number of {number.bit_length()} bits is too large")
             return Ref(self.builder.const(number))
+        if isinstance(value, range) and value[MAX_RANGE:]:
+            self.fail(f"a range of more than {MAX_RANGE} numbers is too long for an array")
         if isinstance(value, (list, tuple, range)):
             return self.array(list(value))
         self.fail(f"expected a number or an array, found {describe(value)}")

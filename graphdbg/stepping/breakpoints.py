@@ -267,5 +267,3 @@ def _nonfinite_places(walk: Walk, trace: Trace, bad: Callable[..., np.ndarray]) 
                 if spoiled(part.node) and not spoiled(walk.backward.upstream[part.consumer]):
                     found.append(walk.visit_at[part.consumer] + 1)
     return sorted(set(found))
-
-

@@ -123,8 +123,22 @@ COMMANDS: tuple[Command, ...] = (
 # fmt: on
 
 
+USAGE = 22  # columns of usage in the overview
+EXPRESSIONS = """\
+EXPR is an expression of the language of programs, over the names of nodes:
+  x + y, max(abs(h)), norm(W1), h[0, 1], isnan(L), p > 0.9
+  grad(x), upstream(x)   the gradient by x, known after its last contribution
+  accumulated(x)         what has arrived of it so far
+  local(q, x)            the derivative of q by its operand x
+  value(h)               the value of h; a name by itself is that already
+  value, upstream        of the node at hand
+  position               of the walk
+What has not been computed yet is shown as —, and a condition on it does not hold.
+A name of the program goes before these."""
+
+
 def find(word: str) -> Command | None:
-    """The command of a name or an alias; a beginning counts where only one command has it.
+    """The command of a name, an alias or a key (N, S, ...), or of the only name that begins so.
 
     >>> find("reverse-n").name
     'reverse-next'
@@ -132,6 +146,9 @@ def find(word: str) -> Command | None:
     runnable = [each for each in COMMANDS if each.method]
     for each in runnable:
         if word in each.words:
+            return each
+    for each in runnable:
+        if word in each.keys and len(word) == 1:
             return each
     begun = [each for each in runnable if word and each.name.startswith(word)]
     return begun[0] if len(begun) == 1 else None
@@ -141,6 +158,8 @@ def unknown(word: str) -> str:
     """What to say of a word that is no command, or the beginning of several."""
     names = [name for each in COMMANDS if each.method for name in each.words]
     begun = [each.name for each in COMMANDS if each.method and each.name.startswith(word)]
+    if word in (each.name for each in COMMANDS):
+        return f"'{word}' moves in the picture of the terminal app (graphdbg step)"
     if len(begun) > 1:
         return f"'{word}' may be {', '.join(begun)}: write more of it"
     return f"no command '{word}'{suggestion(word, names)} (help lists them)"
@@ -152,7 +171,10 @@ def overview() -> Iterator[str]:
         yield f"{group}:"
         for each in COMMANDS:
             if each.group == group and each.method:
-                yield f"  {f'{each.name} {each.usage}'.strip():34} {each.help}"
+                usage = f"{each.name} {each.usage}".strip()
+                yield from [f"  {usage}"] if len(usage) > USAGE else []
+                yield f"  {usage if len(usage) <= USAGE else '':{USAGE}}  {each.help}"
+    yield "help COMMAND tells its other names; help expressions what EXPR and COND may be"
 
 
 def described(command: Command) -> str:
@@ -160,4 +182,6 @@ def described(command: Command) -> str:
     lines = [f"{command.name} {command.usage}".strip(), f"  {command.help}"]
     lines += [f"  also: {', '.join(command.aliases)}"] if command.aliases else []
     lines += [f"  key: {', '.join(command.keys)}"] if command.keys else []
+    if any(word in command.usage for word in ("EXPR", "COND", "TEXT")):
+        lines += ["  help expressions tells what EXPR, COND and {expressions} may be"]
     return "\n".join(lines)

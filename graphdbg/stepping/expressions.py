@@ -10,7 +10,8 @@ small graph of its own and evaluated by NumPy: text from a user is never Python.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,27 @@ from ..builder import Builder
 from ..errors import GraphError, ShapeError, SourceError, UnknownNameError, ValueGivenError
 from ..evaluator import RULES
 from ..graph import NONE, Graph, suggestion
+from ..ops import Contract
 from ..parser import expression
+from ..source import Source, Span
 
 Array = NDArray[Any]
 WORD = re.compile(r"[^\W\d]\w*(?:\.\w+)*[′']*")
 HERE = ("value", "upstream", "position")  # of the node at hand
 RENAMED = "_here"  # a bare `value` beside value(h)
 FUNCTIONS = ("value", "grad", "upstream", "accumulated", "local")
+MOST_ENTRIES = 20_000_000  # of an array in an expression: 160 MB
+MOST_WORK = 1_000_000_000  # products of one contraction: about a second
+MOST_AXES = 64  # NumPy's
+TOO_LARGE = "the expression makes an array that is too large for a debugger"
 Need = tuple[str, int, int]  # what is read: one of FUNCTIONS or HERE, node, operand
+NO_PROGRAM = re.compile(r"^not a program: (.*?)(?:; expected assignments.*)?$", re.DOTALL)
+TOKEN = re.compile(r"[=<>!]=|[^ \t]")
+STATEMENTS = {
+    "=": "'=' assigns; compare with ==, or give an input another value with: set x = 3",
+    ";": "it is one expression, without ';'",
+    ":": "found ':'; it is one expression, such as grad(x) > 0",
+}
 Lookup = Callable[[Need], "Array | None"]
 
 
@@ -74,6 +88,7 @@ class _Parsed:
     """An expression as a small graph, for one shape of the node at hand."""
 
     def __init__(self, graph: Graph, text: str, lookup: Lookup, here: tuple[int, ...]) -> None:
+        one_expression(text)
         self.graph, self.lookup, self.here = graph, lookup, here
         self.needs: dict[Need, int] = {}
         self._b = Builder()
@@ -83,8 +98,12 @@ class _Parsed:
             self._out = expression(self._b, read, self._names(read), self._functions(read))
         except UnknownNameError as error:
             raise UnknownNameError(_hint(error.message, graph), span=error.span) from error
+        except SourceError as error:
+            told = NO_PROGRAM.sub(r"not an expression: \1", error.message)
+            raise type(error)(told, span=error.span) from error
         except RecursionError as error:
             raise SourceError("the expression is nested too deeply") from error
+        _check_sizes(self._b)
 
     def evaluate(self, lookup: Lookup) -> Array | None:
         """The value now, or None; see `Expression.evaluate`."""
@@ -146,6 +165,46 @@ class _Parsed:
         return read
 
 
+def one_expression(text: str) -> None:
+    """Raise SourceError where a text is a statement or several: they would be read as a program.
+
+    >>> one_expression("max(x, axis=0) == y")
+    """
+    depth = 0
+    for match in TOKEN.finditer(text):
+        token = match[0]
+        depth += (token in "([{") - (token in ")]}")
+        if token == "=" and depth > 0:
+            continue  # a keyword argument
+        if token.isspace():
+            raise SourceError("an expression is one line")
+        if token in STATEMENTS and not (token == ":" and depth > 0):
+            span = Span(Source(text, "<expression>"), *match.span())
+            raise SourceError(f"not an expression: {STATEMENTS[token]}", span=span)
+
+
+def _check_sizes(b: Builder) -> None:
+    """Raise SourceError for an expression whose arrays a person cannot have meant."""
+    for at, op in enumerate(b.ops):
+        shape, work = b.shapes[at], 0
+        if isinstance(op, Contract):
+            work = _work(op, [b.shapes[arg] for arg in b.args[at]])
+        if len(shape) > MOST_AXES or _product(shape) > MOST_ENTRIES or work > MOST_WORK:
+            raise SourceError(TOO_LARGE)
+
+
+def _product(dims: Iterable[Any]) -> int:
+    return prod(int(dim) for dim in dims)
+
+
+def _work(op: Contract, shapes: Sequence[Sequence[Any]]) -> int:
+    """How many products a contraction adds up."""
+    sizes = {
+        letter: dim for text, shape in zip(op.inputs, shapes) for letter, dim in zip(text, shape)
+    }
+    return _product(sizes.values())
+
+
 def condition(expression: Expression, lookup: Lookup) -> bool | None:
     """Whether a condition holds now; None where it cannot be told yet.
 
@@ -188,9 +247,14 @@ def _without_clashes(text: str, graph: Graph) -> str:
 
 
 def _hint(message: str, graph: Graph) -> str:
+    """An unknown name's message, which knows the names of the graph rather than those read."""
     name = re.search(r"'([^']+)'", message)
-    near = suggestion(name[1], [*graph.ids, *FUNCTIONS, *HERE]) if name else ""
-    return message if "did you mean" in message else message + near
+    told = message.split("; known are ")[0]
+    if name is None or "did you mean" in told:
+        return told
+    if name[1] in FUNCTIONS:
+        return f"'{name[1]}' is a function, such as {_example(name[1])}"
+    return told + suggestion(name[1], [*graph.ids, *FUNCTIONS, *HERE])
 
 
 def _example(kind: str) -> str:

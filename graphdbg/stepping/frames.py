@@ -248,5 +248,3 @@ def is_inside(graph: Graph, frame: int) -> Callable[[int], bool]:
         return other == frame
 
     return inside
-
-

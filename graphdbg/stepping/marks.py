@@ -122,6 +122,10 @@ class Marks:
 
     # ---------------------------------------------------------------- counting
 
+    def places(self, scope: Scope, mark: Breakpoint) -> list[int]:
+        """The positions at which a breakpoint may stop."""
+        return _places(scope, mark)
+
     def hits(self, scope: Scope, mark: Breakpoint, position: int) -> int:
         """How often a breakpoint's condition held up to a position."""
         places = _places(scope, mark)

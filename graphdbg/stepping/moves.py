@@ -67,11 +67,35 @@ def entry_of(graph: Graph, text: str) -> tuple[str, Entry]:
     return name, tuple(int(part) for part in match[2].split(",")) if match else None
 
 
+def with_entry(name: str, value: Array, entry: tuple[int, ...], new: Array) -> Array:
+    """A value with another number in one entry; ValueGivenError where there is no such entry."""
+    if new.size != 1:
+        raise ValueGivenError(f"an entry of '{name}' is one number, found {new.size}")
+    changed = np.array(value)
+    if len(entry) != changed.ndim:
+        raise _no_entry(entry, changed)
+    try:
+        changed[entry] = new.reshape(())
+    except IndexError as error:
+        raise _no_entry(entry, changed) from error
+    return changed
+
+
+def _no_entry(entry: Entry, value: Array) -> ValueGivenError:
+    if not value.ndim:
+        return ValueGivenError("it is a number and has no entries: leave the brackets out")
+    return ValueGivenError(f"no entry {list(entry or ())} in shape {value.shape}")
+
+
 def nudged(value: Array, entry: Entry, by: float) -> Array:
     """A value moved by a number, in one entry or in all."""
     moved = np.array(value)
+    if entry is None:
+        return moved + by
+    if len(entry) != moved.ndim:
+        raise _no_entry(entry, moved)
     try:
-        moved[... if entry is None else entry] += by
+        moved[entry] += by
     except IndexError as error:
-        raise ValueGivenError(f"no entry {list(entry or ())} in shape {moved.shape}") from error
+        raise _no_entry(entry, moved) from error
     return moved

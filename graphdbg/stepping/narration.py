@@ -15,17 +15,19 @@ from ..checking.findings import kinks_at, nonfinite_at
 from ..checking.verdicts import Kink, NonFinite
 from ..errors import GraphError
 from ..graph import NONE
+from ..source import Source
 from .frames import Frame, Operand
 from .paths import Ledger, Path
 from .scope import Scope
 from .show import brief
-from .walk import BACKWARD, Kind
+from .walk import BACKWARD, Kind, Walk
 
 if TYPE_CHECKING:
     from ..session import Session
 
 LONGEST = 120  # characters of a formula in a line
 AROUND = 5  # lines of the program before and after the current one
+MOST_INPUTS = 12  # that are listed at the start
 DELTA = 0.01  # of the small change that makes a rate felt
 
 
@@ -50,8 +52,10 @@ def lines(scope: Scope, frame: Frame) -> Iterator[str]:
     """What is known of the node at hand, one fact a line."""
     name = frame.node
     if frame.kind == Kind.START:
-        for each in scope.graph.inputs:
+        for each in scope.graph.inputs[:MOST_INPUTS]:
             yield f"{each} = {brief(scope.point[each])}"
+        if len(scope.graph.inputs) > MOST_INPUTS:
+            yield f"... {len(scope.graph.inputs) - MOST_INPUTS} more: info inputs lists them"
         return
     if frame.direction != BACKWARD:
         yield f"{name} = {frame.operation} = {brief(frame.value)}"
@@ -62,6 +66,13 @@ def lines(scope: Scope, frame: Frame) -> Iterator[str]:
     if frame.kind not in (Kind.SEED, Kind.GRADIENT):
         for operand in frame.operands:
             yield from _operand_lines(scope, frame, operand)
+
+
+def ending(walk: Walk) -> str:
+    """What to say at the last position."""
+    if walk.backward is None:
+        return "the end: the forward pass is done, and there is no scalar to differentiate"
+    return "the end: both passes are done"
 
 
 def has_upstream(frame: Frame) -> bool:
@@ -148,7 +159,7 @@ def _factor(text: str) -> str:
 def explain(scope: Scope, frame: Frame) -> str:
     """What the last step did and why, in a sentence or two, with the numbers."""
     told = _TOLD[frame.kind](scope, frame)
-    return " ".join([told, *_peculiar(scope, frame)])
+    return " ".join([told, *peculiar(scope, frame)])
 
 
 def _start(scope: Scope, frame: Frame) -> str:
@@ -245,14 +256,14 @@ _TOLD = {
 }
 
 
-def _peculiar(scope: Scope, frame: Frame) -> Iterator[str]:
+def peculiar(scope: Scope, frame: Frame) -> Iterator[str]:
     """Kinks and numbers that are not finite, where the node at hand has them."""
     for kink in kinks(scope):
         if kink.node == frame.node:
             yield f"It sits on a kink: {kink.convention}."
     for bad in not_finite(scope):
         node = scope.graph.id(bad.node)
-        if frame.id in (node, scope.graph.origins[node]):
+        if frame.id != NONE and frame.id in (node, scope.graph.origins[node]):
             yield f"Here {bad.value} arises: {bad.explanation}."
 
 
@@ -261,9 +272,7 @@ def kinks(scope: Scope) -> list[Kink]:
     if scope.backward is None:
         return []
     backward = scope.backward
-    return scope.once(
-        "kinks", lambda: list(kinks_at(scope.graph, backward, scope.trace.arrays))
-    )
+    return scope.once("kinks", lambda: list(kinks_at(scope.graph, backward, scope.trace.arrays)))
 
 
 def not_finite(scope: Scope) -> list[NonFinite]:
@@ -324,7 +333,29 @@ def program(session: Session, middle: int | None = None) -> Iterator[str]:
     count, middle = len(source.line_starts), here if middle is None else middle
     if not 1 <= middle <= count:
         raise GraphError(f"found line {middle}, expected one from 1 to {count}")
-    marked = session.marks.lines(session.walk)
-    for at in range(max(1, middle - AROUND), min(count, middle + AROUND) + 1):
+    return _around(source, middle, here, session.marks.lines(session.walk))
+
+
+def surroundings(session: Session) -> Iterator[str]:
+    """The text around the cursor: inside of a call that of its function, then where it was called.
+
+    A function of the library has a file of its own.
+    """
+    frame, own = session.frame, session.graph.source
+    span = frame.span
+    if span is None or span.source == own:
+        yield from program(session)
+        return
+    yield f"{span.source.name}:"
+    yield from _around(span.source, span.line, span.line, set())
+    if own is not None and frame.line:
+        yield f"called from {own.name}:{frame.line}: {own.line(frame.line).strip()}"
+
+
+def _around(source: Source, middle: int, here: int, marked: set[int]) -> Iterator[str]:
+    last = min(len(source.line_starts), middle + AROUND)
+    while last > middle and not source.line(last).strip():
+        last -= 1
+    for at in range(max(1, middle - AROUND), last + 1):
         arrow = "->" if at == here else "  "
         yield f"{at:4}{'●' if at in marked else ' '}{arrow} {source.line(at)}".rstrip()

@@ -24,6 +24,8 @@ from .pulling import Pulling
 
 Array = NDArray[Any]
 Step = tuple[int, int]  # consumer, slot
+Link = tuple[int, int, Any] | None  # the last step and the link before it: paths share their heads
+Partial = tuple[float, Array, Link]  # size of the product, the product, the way to it
 CANCELS = 32.0  # sum of sizes over size of the sum: Herbie's "maybe"; one digit and a half are lost
 
 
@@ -84,8 +86,8 @@ def ledger(trace: Trace, backward: Pass, pulling: Pulling, node: int, most: int)
     found = best.get(node, [])
     whole = float(np.sum(gradient * gradient))
     paths = tuple(
-        Path(steps, product, float(np.sum(product * gradient)) / whole if whole else np.nan)
-        for product, steps in found
+        Path(_steps(way), product, float(np.sum(product * gradient)) / whole if whole else np.nan)
+        for _, product, way in found
     )
     count = counts.get(node, 0)
     return Ledger(
@@ -131,30 +133,39 @@ def _counts(
 
 def _best(
     trace: Trace, backward: Pass, pulling: Pulling, uses: Uses, most: int
-) -> dict[int, list[tuple[Array, tuple[Step, ...]]]]:
-    """The largest products from f to each node, with their steps."""
+) -> dict[int, list[Partial]]:
+    """The largest products from f to each node, with the way to each."""
     seed = np.asarray(trace.arrays[backward.upstream[backward.of]])
-    found: dict[int, list[tuple[Array, tuple[Step, ...]]]] = {backward.of: [(seed, ())]}
+    found: dict[int, list[Partial]] = {backward.of: [(_size(seed), seed, None)]}
     for consumer, steps in uses.items():
-        kept = found[consumer] = _largest(found.get(consumer, []), most)
+        kept = _largest(found.pop(consumer, []), most)  # what is passed by is not needed again
         for operand, slot, local in steps:
-            for product, path in kept:
-                if local != NONE:
-                    moved = product * np.asarray(trace.arrays[local])
+            factor = np.asarray(trace.arrays[local]) if local != NONE else None
+            for _, product, way in kept:
+                if factor is not None:
+                    moved = product * factor
                 else:
                     moved = pulling.pull(consumer, slot, product)
-                found.setdefault(operand, []).append((moved, (*path, (consumer, slot))))
+                partial = (_size(moved), moved, (consumer, slot, way))
+                found.setdefault(operand, []).append(partial)
     return {node: _largest(each, most) for node, each in found.items()}
 
 
-def _largest(
-    found: list[tuple[Array, tuple[Step, ...]]], most: int
-) -> list[tuple[Array, tuple[Step, ...]]]:
-    return sorted(found, key=lambda each: -_size(each[0]))[:most]
+def _largest(found: list[Partial], most: int) -> list[Partial]:
+    return sorted(found, key=lambda each: -each[0])[:most]
+
+
+def _steps(way: Link) -> tuple[Step, ...]:
+    """The steps of a way, from f down."""
+    steps = []
+    while way is not None:
+        consumer, slot, way = way
+        steps.append((consumer, slot))
+    return tuple(reversed(steps))
 
 
 def _size(product: Array) -> float:
-    size = float(np.sqrt(np.sum(np.square(product))))
+    size = float(np.linalg.norm(product)) if product.ndim else abs(float(product))
     return np.inf if np.isnan(size) else size
 
 

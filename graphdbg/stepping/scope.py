@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..checker import check
 from ..checking.verdicts import Report
 from ..errors import GraphError
-from ..evaluator import as_array, evaluate
+from ..evaluator import Trace, as_array, evaluate
 from ..explanations import Explanations
 from ..graph import NONE, Pass
 from .breakpoints import filter_places
@@ -36,8 +36,19 @@ class Scope:
     def __init__(self, walk: Walk, point: Mapping[str, ArrayLike]) -> None:
         self.walk, self.graph, self.backward = walk, walk.graph, walk.backward
         self.point: dict[str, Array] = {name: as_array(name, each) for name, each in point.items()}
-        self.trace = evaluate(self.graph, self.point)
         self._kept: dict[Any, Any] = {}
+        self.trace  # noqa: B018  a point that cannot be evaluated is refused at once
+
+    @cached_property
+    def trace(self) -> Trace:
+        """Every number of both passes."""
+        return evaluate(self.graph, self.point)
+
+    def rest(self) -> None:
+        """Let go of everything but the point; it is found anew where it is needed again."""
+        self._kept.clear()
+        for name in ("trace", "texts", "pulling", "_locals"):
+            self.__dict__.pop(name, None)
 
     def once(self, key: Any, make: Callable[[], T]) -> T:
         """What `make` gives, found once at this point."""
