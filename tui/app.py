@@ -14,6 +14,7 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Resize
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 from textual.worker import get_current_worker
@@ -82,6 +83,7 @@ class Debugger(App[None]):
         self._open_session = open_session
         self._wanted_theme = theme
         self.controller: Controller | None = None
+        self.failure: Exception | None = None
 
     # ---------------------------------------------------------------- building
 
@@ -114,7 +116,7 @@ class Debugger(App[None]):
             self.register_theme(theme)
         name = self._wanted_theme or "dark"
         self.theme = THEMES[name].name if name in THEMES else name
-        self._fit()
+        self._fit(self.size)
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -130,8 +132,9 @@ class Debugger(App[None]):
 
         try:
             made = lazy.controller()(self._open_session, tell)
-        except GraphError as error:
-            self.call_from_thread(self.exit, None, 2, str(error))
+        except Exception as error:  # told by `run`, when the terminal is itself again
+            self.failure = error
+            self.call_from_thread(self.exit, None, 1)
             return
         if not worker.is_cancelled:
             self.call_from_thread(self._opened, made)
@@ -149,10 +152,10 @@ class Debugger(App[None]):
 
     def on_resize(self, event: Resize) -> None:
         """Another size of the terminal: other panes fit."""
-        self._fit()
+        self._fit(event.size)
 
-    def _fit(self) -> None:
-        width, height = self.size
+    def _fit(self, size: Size) -> None:
+        width, height = size
         small = width < LEAST[0] or height < LEAST[1]
         self.screen.set_class(small, "small")
         self.screen.set_class(width < NARROW, "narrow")
@@ -160,6 +163,10 @@ class Debugger(App[None]):
         if small:
             text = f"the terminal is {width}×{height}: make it {LEAST[0]}×{LEAST[1]} or larger"
             self.query_one("#small", Static).update(text)
+
+    def _print_error_renderables(self) -> None:
+        """Print no traceback: `run` raises the error, and the command line tells it."""
+        self._exit_renderables.clear()
 
     # ---------------------------------------------------------------- drawing
 
@@ -418,7 +425,13 @@ class Debugger(App[None]):
 def run(
     open_session: Callable[[], Session], theme: str | None = None, inline: bool = False
 ) -> int:
-    """The exit code of the app on the session that `open_session` makes, after the first paint."""
+    """The exit code of the app on the session that `open_session` makes, after the first paint.
+
+    Raises what opening the session raised, and what went wrong inside the app.
+    """
     app = Debugger(open_session, theme)
     app.run(inline=inline)
+    failure = app.failure or app._exception
+    if failure is not None:
+        raise failure
     return app.return_code or 0

@@ -28,6 +28,7 @@ UNSHAPED = (
     "give --shape x=4, or give values (x='[1, 2, 3, 4]')"
 )
 FREE = ("Real", "Positive")  # domains of inputs that are differentiated by, unless others are named
+MOST_NAMES = 8  # that an error lists
 LARGEST_SOURCE = 100_000_000  # bytes; no program anybody wrote, and the memory is spared
 
 
@@ -70,10 +71,17 @@ def target(graph: Graph, of: str | None) -> str | None:
     scalars = [name for name in graph.outputs if graph[name].shape == ()]
     if len(scalars) > 1:
         raise GraphError(
-            f"the program has several scalar results, {', '.join(scalars)}: "
+            f"the program has several scalar results, {shortened(scalars)}: "
             f"say which one with --of, such as --of {scalars[-1]}"
         )
     return scalars[0] if scalars else None
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Names with commas, the middle of a long list left out."""
+    if len(names) > MOST_NAMES:
+        names = [*names[: MOST_NAMES - 1], "...", names[-1]]
+    return ", ".join(names)
 
 
 def read_graph(

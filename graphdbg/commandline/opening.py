@@ -5,46 +5,70 @@ The app is a package of its own, `graphdbg_tui`; it is loaded here and nowhere e
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 from .. import lazy
 from ..errors import GraphError
 from ..gradients import grad
-from ..interpreter import load
-from ..session import Session
+from ..graph import Graph
 from . import loading
+
+if TYPE_CHECKING:
+    from ..session import Session
 
 
 def session(args: Namespace) -> Session:
-    """The session of a program and values, or of a saved file (`--load`).
+    """The session of a program and values, or of a saved file (`--load`)."""
+    return opener(args)()
 
-    Raises GraphError where neither or both are given, and what loading them raises.
+
+def opener(args: Namespace) -> Callable[[], Session]:
+    """A function that makes the session; what the user typed is read now.
+
+    So an error in it opens nothing, and the terminal app can paint before the rest, whose modules
+    take as long to load as the app itself. Raises GraphError where neither a program nor a file is
+    given, or both, and what loading them raises.
     """
     if args.load:
         if args.source or args.wrt or args.of:
             raise GraphError("--load brings its own program: leave SOURCE, --of and --wrt out")
-        return load(args.load)
+        loaded_session = lazy.module("interpreter").load(args.load)
+        return lambda: loaded_session
     if not args.source:
         raise GraphError("expected SOURCE, a formula or the file of a program, or --load FILE")
     loaded = loading.load(args.source, args.values, args.shape, args.seed)
-    graph, of = loaded.graph, loading.target(loaded.graph, args.of)
+    of = loading.target(loaded.graph, args.of)
+    wrt = loading.chosen(loaded.graph, args.wrt)
+    for name in wrt or ():
+        loaded.graph.id(name)
+    return partial(_made, loaded, of, wrt)
+
+
+def _made(loaded: loading.Loaded, of: str | None, wrt: list[str] | None) -> Session:
+    graph: Graph = loaded.graph
     if of is not None:
-        graph = grad(graph, of=of, wrt=loading.chosen(graph, args.wrt))
-    made = Session(graph, loaded.point, seed=args.seed)
+        graph = grad(graph, of=of, wrt=wrt)
+    made: Session = lazy.module("session").Session(graph, loaded.point, seed=loaded.seed)
     made.drawn = loaded.drawn
     return made
 
 
 def step(args: Namespace) -> int:
     """The terminal app, on a session."""
-    for stream, name in ((sys.stdout, "output"), (sys.stdin, "input")):
+    streams = ((sys.stdout, "output"), (sys.stdin, "input"))
+    in_browser = "TEXTUAL_DRIVER" in os.environ  # textual-serve stands between, through pipes
+    for stream, name in () if in_browser else streams:
         if not stream.isatty():
             raise GraphError(
                 f"step draws on a terminal, but standard {name} is none: "
                 "use graphdbg debug in a pipe"
             )
-    return int(lazy.app("app").run(session(args), args.theme))
+    return int(lazy.app("app").run(opener(args), args.theme))
 
 
 def serve(args: Namespace) -> int:
