@@ -19,6 +19,7 @@ from .jacobians import hessian_graph, jacobian_graph
 from .naming import gradient_names
 from .operations import write
 from .sampling import sample
+from .sizes import named, names_in
 from .stamps import POINTS, SEED, Derivative, stamp
 from .symbolic.display import Display, leaves_in
 from .symbolic.facts import proved_row_sums, with_softmaxes
@@ -212,6 +213,9 @@ def _alone(graph: Graph, node: int) -> Graph:
             place[arg] = b.emit(op)
         else:
             place[arg] = b.input(graph.names[arg], graph.shapes[arg])
+    carried = [names_in(graph.shapes[arg]) for arg in place]
+    for dim in sorted(graph.dims.difference(*carried)):
+        b.input(f"{dim} entries", (named(dim),))  # the n of L = q/n has a size as well
     made = b.emit(graph.ops[node], *(place[arg] for arg in graph.args[node]))
     return b.build({graph.names[node]: made})
 
@@ -266,9 +270,7 @@ def _only(graph: Graph, wrt: str | None) -> str:
     return graph.inputs[0]
 
 
-def hessian(
-    graph: Graph, of: str | None = None, wrt: str | Iterable[str] | None = None
-) -> Formula:
+def hessian(graph: Graph, of: str | None = None, wrt: str | Iterable[str] | None = None) -> Formula:
     """The Hessian of a scalar: for one name the dimensions of `wrt` twice; for several names, one
     matrix whose rows and columns are all their entries in order.
 
@@ -284,9 +286,7 @@ def hessian(
     book, node = Formulary(built), built.output_ids[-1]
     if len(names) == 1:
         return book.second(target, names[0], names[0], node)
-    blocks = tuple(
-        tuple(book.second(target, row, column) for column in names) for row in names
-    )
+    blocks = tuple(tuple(book.second(target, row, column) for column in names) for row in names)
     worst = min((block.stamp for row in blocks for block in row), key=lambda found: found.digits)
     first = blocks[0][0]
     return replace(

@@ -162,7 +162,11 @@ class Graph:
 
     def place(self, at: int) -> Span | None:
         """Where node `at` stands in the program itself: a library function's at its call."""
-        span, frame = self.spans[at], self.frames[at]
+        return self.place_of_call(self.frames[at]) or self.spans[at]
+
+    def place_of_call(self, frame: int) -> Span | None:
+        """Where the outermost call around a frame, itself included, stands in the program."""
+        span = None
         while frame != NONE:
             span, frame = self.calls[frame].span or span, self.calls[frame].parent
         return span
@@ -194,9 +198,7 @@ class Graph:
     @cached_property
     def ids(self) -> dict[str, int]:
         """The position of each name, other names of a node and names of gradients included."""
-        return (
-            gradient_ids(self) | {name: at for at, name in enumerate(self.names)} | self.aliases
-        )
+        return gradient_ids(self) | {name: at for at, name in enumerate(self.names)} | self.aliases
 
     @cached_property
     def _given_ids(self) -> dict[str, int]:

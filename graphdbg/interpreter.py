@@ -20,7 +20,16 @@ from .operations import operation
 from .session import Session, Stop
 from .sizes import to_text
 from .stepping import listings, narration
-from .stepping.arguments import amount, clauses, need, one_word, split, unquoted, whole
+from .stepping.arguments import (
+    amount,
+    clauses,
+    need,
+    one_word,
+    split,
+    target_and_text,
+    unquoted,
+    whole,
+)
 from .stepping.breakpoints import FILTERS, Breakpoint
 from .stepping.commands import COMMANDS, EXPRESSIONS, described, find, overview, unknown
 from .stepping.show import brief
@@ -30,7 +39,6 @@ LISTS = {"catch": tuple(FILTERS), "info": ("breakpoints", "watches", "inputs", "
 MOST_STEPS = 1_000_000  # of `step N`
 REASONS = {
     "start": "at the start",
-    "watch": "a watched value changed",
 }
 
 
@@ -147,9 +155,12 @@ class Interpreter:
 
     def undo(self, rest: str) -> Reply:
         """Take the last motion, set or nudge back."""
+        before = self.session.point
         if not self.session.undo():
             raise GraphError("there is nothing to take back")
-        return self._here(moved=True)
+        changed = [name for name, value in self.session.point.items() if value is not before[name]]
+        told = [f"{name} = {brief(self.session.point[name])}" for name in changed]
+        return self._here(told, moved=True)
 
     def _repeat(self, rest: str, move: Callable[[int], Stop]) -> Reply:
         times = whole(rest, "step 3") if rest else 1
@@ -225,7 +236,7 @@ class Interpreter:
 
     def log(self, rest: str) -> Reply:
         """A breakpoint that prints and does not stop."""
-        target, _, text = rest.partition(" ")
+        target, text = target_and_text(rest)
         need(text, "a target and a text", "log h h is {h}, its gradient {grad(h)}")
         return self._made(self.session.break_at(target, log=unquoted(text.strip())))
 
@@ -275,8 +286,11 @@ class Interpreter:
         value = self.session.evaluate(rest)
         if value is None:
             return Reply(f"{rest} = — (not computed yet at this position)")
-        shape = f"   shape {to_text(value.shape)}" if value.shape else ""
-        return Reply(f"{rest} = {listings.exact(value)}{shape}")
+        text = listings.exact(value)
+        shape = f"shape {to_text(value.shape)}" if value.shape else ""
+        if text.startswith("\n"):
+            return Reply(f"{rest} = {shape}{text}")
+        return Reply(f"{rest} = {text}   {shape}".rstrip())
 
     def display(self, rest: str) -> Reply:
         """Show an expression at each stop; without one, show those there are."""
@@ -332,10 +346,14 @@ class Interpreter:
         """The nodes of the forward pass that a search finds, exact names first."""
         graph, wanted = self.session.graph, text.strip().lower()
         shown = (*graph.input_ids, *self.session.walk.value_at)
+        calls: dict[int, str] = {}
+        for call in graph.calls:
+            calls[call.output] = f"{calls.get(call.output, '')} {call.function.lower()}"
         hits = [
             at
             for at in shown
-            if wanted in graph.names[at].lower() or wanted in operation(graph, at).lower()
+            if wanted in f"{graph.names[at]} = {operation(graph, at)}".lower()
+            or wanted in calls.get(at, "")
         ]
         return sorted(hits, key=lambda at: (graph.names[at].lower() != wanted, at))
 

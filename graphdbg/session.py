@@ -137,6 +137,7 @@ class Session:
 
     @drawn.setter
     def drawn(self, names: tuple[str, ...]) -> None:
+        """Say which of the present values were drawn at random."""
         self._drawn = {name: self.point[name] for name in names}
 
     def value(self, name: str) -> Array | None:
@@ -379,10 +380,12 @@ class Session:
     def nudge(self, name: str, by: float) -> Nudge:
         """Move an input (or an entry of it) by a little: predicted and actual Δf; it stays moved.
 
-        Predicted is the sum of gradient · Δ, actual f(x + Δ) − f(x).
+        Predicted is the sum of gradient · Δ, actual f(x + Δ) − f(x). Raises GraphError where there
+        is no gradient to predict by; nothing changes then.
         """
         before = self.scope
         name, entry = entry_of(self.graph, name)
+        before.gradient_of(self.graph.id(name))
         self.set(name, nudged(before.point[name], entry, by))
         return Nudge.between(before, self.scope, name, entry, by)
 

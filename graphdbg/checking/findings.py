@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,13 +99,27 @@ def nonfinite_at(graph: Graph, values: Values, results: Sequence[int]) -> list[N
     """
     if np.isfinite(np.concatenate([value.ravel() for value in values])).all():
         return []
+    found: dict[int, NonFinite] = {}
+    for at, finding in _arising(graph, values, results):
+        found.setdefault(graph.phases[at], finding)
+    return list(found.values())
+
+
+def nonfinite_nodes(graph: Graph, values: Values, results: Sequence[int]) -> dict[int, NonFinite]:
+    """Every node at which NaN or an infinity arises, not only the first of each pass."""
+    if np.isfinite(np.concatenate([value.ravel() for value in values])).all():
+        return {}
+    return dict(_arising(graph, values, results))
+
+
+def _arising(
+    graph: Graph, values: Values, results: Sequence[int]
+) -> Iterator[tuple[int, NonFinite]]:
     spoiled = [not np.isfinite(value).all() for value in values]
     harmful = _spoilers(graph, spoiled, results)
-    found: dict[int, NonFinite] = {}
     for at, bad in enumerate(spoiled):
-        if bad and graph.phases[at] not in found and _arises(graph, values, at):
-            found[graph.phases[at]] = _explain(graph, values, at, at not in harmful)
-    return list(found.values())
+        if bad and _arises(graph, values, at):
+            yield at, _explain(graph, values, at, at not in harmful)
 
 
 def _spoilers(graph: Graph, spoiled: list[bool], results: Sequence[int]) -> set[int]:

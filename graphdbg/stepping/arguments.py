@@ -6,6 +6,8 @@ from math import isfinite
 
 from ..errors import GraphError
 
+KINDS = ("line", "op", "call", "node")  # of targets, before a name
+
 
 def split(text: str) -> tuple[str, str, str]:
     """The command word and the rest; `/relu` and `?` need no blank."""
@@ -47,6 +49,19 @@ def amount(text: str, default: float) -> tuple[str, float]:
     if not isfinite(by):
         raise GraphError(f"found '{last}', expected a finite number, such as: nudge x 0.01")
     return name, by
+
+
+def target_and_text(rest: str) -> tuple[str, str]:
+    """TARGET TEXT of `log`: the target is one word, or two such as `line 12`, `op relu`.
+
+    >>> target_and_text("op relu z is {value}")
+    ('op relu', 'z is {value}')
+    """
+    first, _, text = rest.partition(" ")
+    if first in KINDS:
+        second, _, text = text.strip().partition(" ")
+        return f"{first} {second}", text.strip()
+    return first, text.strip()
 
 
 def clauses(rest: str) -> tuple[str, str, str, str]:

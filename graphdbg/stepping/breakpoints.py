@@ -30,6 +30,7 @@ FILTERS = {
     "kink": "stops at a node that sits on a kink or a tie",
     "check-failed": "stops where a local derivative disagrees with differences",
 }
+ARRIVALS = (Kind.VISIT, Kind.CALL, Kind.LOCAL, Kind.GRADIENT)  # where a line may be reached
 HIT_CONDITION = re.compile(r"\s*(>=|<=|==|>|<|=|%)?\s*(\d+)\s*")
 FIELD = re.compile(r"\{([^{}]+)\}")
 
@@ -157,20 +158,29 @@ def _line(walk: Walk, word: str) -> tuple[str, str, list[int]]:
 
 
 def _lines(walk: Walk) -> dict[int, list[int]]:
-    """For each line of the program, where the cursor arrives on it."""
+    """For each line of the program, where the cursor arrives on it, a function's lines included."""
     found: dict[int, list[int]] = {}
     last = 0
     for position in range(1, walk.end + 1):
-        kind, node = walk.kinds[position], walk.nodes[position]
-        if kind in (Kind.VISIT, Kind.LOCAL, Kind.GRADIENT):
-            span = walk.graph.place(node)
-            line = span.line if span else 0
-            if line and (line != last or position == walk.turn):
+        kind = walk.kinds[position]
+        if kind in ARRIVALS:
+            line = line_at(walk, position)
+            if line and line != last:
                 found.setdefault(line, []).append(position)
             last = line
         elif kind == Kind.SEED:
             last = 0
     return found
+
+
+def line_at(walk: Walk, position: int) -> int:
+    """The line of the program at a position; for what happens in the library, that of the call."""
+    graph, node, frame = walk.graph, walk.nodes[position], walk.frames[position]
+    calls = walk.kinds[position] in (Kind.CALL, Kind.RETURN)
+    span = graph.calls[frame].span if calls else graph.spans[node]
+    if span is not None and span.source != graph.source:
+        span = graph.place_of_call(frame)
+    return span.line if span else 0
 
 
 def _ranges(numbers: Sequence[int]) -> str:

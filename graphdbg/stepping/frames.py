@@ -109,6 +109,17 @@ class Frame:
             return self.graph.calls[self.event.frame]
         return None
 
+    @cached_property
+    def results(self) -> tuple[int, ...]:
+        """The nodes whose values leave the call that is entered or left here; () without one.
+
+        A call has several where its function returns a tuple; it has no single output then.
+        """
+        call = self.call
+        if call is None:
+            return ()
+        return (call.output,) if call.output != NONE else self.walk.results(self.event.frame)
+
     @property
     def operation(self) -> str:
         """The node's operation over its operands' names, or the call."""
@@ -127,7 +138,10 @@ class Frame:
     @property
     def line(self) -> int | None:
         """The line of the program itself, that of the outermost call where there is one."""
-        place = self.graph.place(self.id) if self.id != NONE else None
+        if self.id != NONE:
+            place = self.graph.place(self.id)
+        else:
+            place = self.graph.place_of_call(self.event.frame) if self.call else None
         return place.line if place else None
 
     @property

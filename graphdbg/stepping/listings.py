@@ -53,7 +53,7 @@ def node(session: Session, name: str) -> Iterator[str]:
         count = f"   {walk.arrived(found.id, at)} of {awaited} contribution{'s'[: awaited != 1]}"
         yield f"  gradient {brief(session.gradient(name))}{count if awaited else ''}"
     elif not graph.phases[found.id]:
-        yield "  gradient none on the tape: no input that is differentiated by depends on it"
+        yield "  gradient none on the tape: it was not differentiated by"
     span = graph.place(found.id)
     if span is not None:
         yield f"  line     {span.line}: {span.source.line(span.line).strip()}"
@@ -64,6 +64,9 @@ def nodes(session: Session, found: list[int]) -> Iterator[str]:
     graph = session.graph
     for at in found[:MOST_FOUND]:
         yield f"{graph.names[at]} = {operation(graph, at)}"
+        for call in graph.calls:
+            if call.output == at and call.function not in operation(graph, at):
+                yield f"  in all {call.function}({', '.join(graph.names[x] for x in call.inputs)})"
     if len(found) > MOST_FOUND:
         yield f"... {len(found) - MOST_FOUND} more"
 
@@ -74,7 +77,8 @@ def exact(value: NDArray[Any]) -> str:
         return number(value, 12)
     if value.size > MOST_EXACT:
         return brief(value)
-    return np.array2string(value, precision=6)
+    text = np.array2string(value, precision=6)
+    return f"\n{text}" if "\n" in text else text
 
 
 def numbers(found: Iterable[int]) -> str:

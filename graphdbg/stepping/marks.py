@@ -21,6 +21,7 @@ from .breakpoints import (
     counts,
     fields_of,
     fill,
+    line_at,
     resolve,
 )
 from .expressions import Expression, condition
@@ -59,20 +60,29 @@ class Marks:
 
     # ---------------------------------------------------------------- setting
 
-    def add(self, scope: Scope, made: Breakpoint) -> Breakpoint:
-        """Take a breakpoint in, with the next number; GraphError where it makes no sense."""
+    def add(self, scope: Scope, made: Breakpoint, number: int | None = None) -> Breakpoint:
+        """Take a breakpoint in, by default with the next number.
+
+        Raises GraphError where it makes no sense, or the number is taken.
+        """
         _examine(scope, made)
-        self.count += 1
-        made.number = self.count
+        made.number = self._number(number)
         self.breakpoints[made.number] = made
         return made
 
-    def show(self, scope: Scope, text: str) -> Watch:
-        """Take an expression in that is shown at each stop."""
+    def show(self, scope: Scope, text: str, number: int | None = None) -> Watch:
+        """Take an expression in that is shown at each stop; numbers as in `add`."""
         scope.expression(text)
-        self.count += 1
-        made = self.watches[self.count] = Watch(self.count, text.strip())
+        made = Watch(self._number(number), text.strip())
+        self.watches[made.number] = made
         return made
+
+    def _number(self, wanted: int | None) -> int:
+        number = self.count + 1 if wanted is None else wanted
+        if number < 1 or number in self.breakpoints or number in self.watches:
+            raise GraphError(f"found {number} as the number of a breakpoint or watch twice")
+        self.count = max(self.count, number)
+        return number
 
     def change(self, scope: Scope, number: int, **fields: Any) -> Breakpoint:
         """A breakpoint with other fields; as it was, where they make no sense."""
@@ -112,8 +122,7 @@ class Marks:
             if each.kind == LINE:
                 found.add(int(each.target))
             elif each.kind in (NODE, CALL):
-                spans = (walk.graph.place(walk.nodes[place]) for place in each.places)
-                found |= {span.line for span in spans if span}
+                found |= {line_at(walk, place) for place in each.places} - {0}
         return found
 
     def nodes(self) -> set[str]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .scope import Scope
 
 Array = NDArray[Any]
+SAME = 1e-9  # relative difference that is rounding, and not worth a word
 Entry = tuple[int, ...] | None
 ENTRY = re.compile(r"\s*([^\[\]]+?)\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*\]\s*")
 
@@ -33,11 +34,9 @@ class Nudge:
 
     @classmethod
     def between(cls, before: Scope, after: Scope, name: str, entry: Entry, by: float) -> Nudge:
-        """The nudge that led from one scope to the other; ValueGivenError without a gradient."""
-        backward = before.backward
-        assert backward is not None, "nudge is refused where nothing is differentiated"
-        names = before.graph.names
-        gradient = np.asarray(before.trace.arrays[backward.upstream[before.graph.id(name)]])
+        """The nudge that led from one scope to the other; GraphError without a gradient."""
+        gradient = before.gradient_of(before.graph.id(name))
+        backward, names = before.graph.passes[-1], before.graph.names
         slope = float(np.sum(gradient) if entry is None else gradient[entry])
         f = [float(np.asarray(scope.trace.arrays[backward.of])) for scope in (before, after)]
         what = name if entry is None else f"{name}[{', '.join(map(str, entry))}]"
@@ -46,7 +45,9 @@ class Nudge:
     def __str__(self) -> str:
         error = abs(self.actual - self.predicted)
         size = max(abs(self.actual), abs(self.predicted))
-        off = f", off by {100 * error / size:.2g} %" if size and np.isfinite(error) else ""
+        off = (
+            f", off by {100 * error / size:.2g} %" if size and SAME < error / size < np.inf else ""
+        )
         return (
             f"{self.what} moved by {self.by:g}: predicted Δ{self.of} = ∂{self.of}/∂{self.what} · Δ "
             f"= {brief(np.asarray(self.predicted))}, actual Δ{self.of} = "

@@ -7,45 +7,32 @@ receives. Formulas come from the scope, which has compared each with the numbers
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..checking.findings import kinks_at, nonfinite_at
+from ..checking.findings import kinks_at, nonfinite_at, nonfinite_nodes
 from ..checking.verdicts import Kink, NonFinite
-from ..errors import GraphError
+from ..explanations import LARGEST_GRAPH
 from ..graph import NONE
-from ..source import Source
-from .frames import Frame, Operand
+from ..ops import LEAVES
+from .frames import Frame, Operand, gradient_at
 from .paths import Ledger, Path
+from .places import location as location
+from .places import program as program
+from .places import source_line as source_line
+from .places import stack_lines as stack_lines
+from .places import surroundings as surroundings
 from .scope import Scope
 from .show import brief
 from .walk import BACKWARD, Kind, Walk
 
-if TYPE_CHECKING:
-    from ..session import Session
-
 LONGEST = 120  # characters of a formula in a line
-AROUND = 5  # lines of the program before and after the current one
+LITERALS = LEAVES[1:]  # 0 = 0 tells nothing
+MOST_RESULTS = 4  # of a call that are listed
+MOST_FACTORS = 30  # of a path whose local derivatives are put in
+MOST_WAY = 8  # named nodes of a long path that are listed
 MOST_INPUTS = 12  # that are listed at the start
 DELTA = 0.01  # of the small change that makes a rate felt
-
-
-def location(frame: Frame) -> str:
-    """`lecture.gd:6  forward, 1 of 12: value`."""
-    span = frame.span
-    place = f"{span.source.name}:{span.line}" if span else "start"
-    inside = f"  in {' > '.join(frame.stack)}" if frame.stack else ""
-    if frame.kind == Kind.START:
-        return f"start, 0 of {frame.walk.end}: the inputs are known, nothing is computed"
-    count = f"{frame.position} of {frame.walk.end}"
-    return f"{place}  {frame.direction}, {count}: {frame.title}{inside}"
-
-
-def source_line(frame: Frame) -> str:
-    """The line of text that the node stands on, with its arrow; empty where there is none."""
-    span = frame.span
-    return f"-> {span.source.line(span.line).strip()}" if span else ""
 
 
 def lines(scope: Scope, frame: Frame) -> Iterator[str]:
@@ -57,15 +44,44 @@ def lines(scope: Scope, frame: Frame) -> Iterator[str]:
         if len(scope.graph.inputs) > MOST_INPUTS:
             yield f"... {len(scope.graph.inputs) - MOST_INPUTS} more: info inputs lists them"
         return
-    if frame.direction != BACKWARD:
+    if frame.call is not None:
+        yield from _call_lines(scope, frame)
+    elif frame.direction != BACKWARD:
         yield f"{name} = {frame.operation} = {brief(frame.value)}"
+    else:
+        yield upstream_line(scope, frame, frame.id)
+        if frame.kind not in (Kind.SEED, Kind.GRADIENT):
+            told = [_operand_line(scope, frame, operand) for operand in frame.operands]
+            each_once = told if frame.kind == Kind.MULTIPLY else dict.fromkeys(told)
+            yield from (f"  {line}" for line in each_once)
+
+
+def upstream_line(scope: Scope, frame: Frame, node: int) -> str:
+    """`∂f/∂q = z = -4`: name, formula, number."""
+    backward = frame.walk.backward
+    known = backward is not None and node in backward.upstream
+    formula = scope.texts.closed(backward.upstream[node]) if known else None  # type: ignore[union-attr]
+    value = gradient_at(frame.walk, frame.trace, node, frame.position)
+    return equation(f"∂{frame.of}/∂{frame.graph.names[node]}", clipped(formula), brief(value))
+
+
+def _call_lines(scope: Scope, frame: Frame) -> Iterator[str]:
+    """A call that is entered or left: its results, and after it what its arguments received."""
+    names = frame.graph.names
+    shown = frame.results[:MOST_RESULTS]
+    left = f"{', '.join(names[at] for at in shown)}{', …' if shown != frame.results else ''}"
+    if frame.direction != BACKWARD:
+        value = brief(frame.value) if frame.id != NONE and frame.kind == Kind.RETURN else None
+        yield equation(left, frame.operation, value)
+        if frame.kind == Kind.RETURN and frame.id == NONE:
+            yield from (f"{names[at]} = {brief(scope.trace.arrays[at])}" for at in shown)
         return
-    upstream = f"∂{frame.of}/∂{name}"
-    formula = scope.texts.closed(scope.backward.upstream[frame.id]) if has_upstream(frame) else None  # type: ignore[union-attr]
-    yield equation(upstream, clipped(formula), brief(frame.upstream))
-    if frame.kind not in (Kind.SEED, Kind.GRADIENT):
-        for operand in frame.operands:
-            yield from _operand_lines(scope, frame, operand)
+    yield equation(left, frame.operation)
+    for at in shown:
+        if at in frame.walk.backward.upstream:  # type: ignore[union-attr]
+            yield upstream_line(scope, frame, at)
+    if frame.kind == Kind.RETURN:
+        yield from (f"  {received(frame, each)}" for each in frame.operands)
 
 
 def ending(walk: Walk) -> str:
@@ -80,16 +96,29 @@ def has_upstream(frame: Frame) -> bool:
     return frame.walk.backward is not None and frame.id in frame.walk.backward.upstream
 
 
-def _operand_lines(scope: Scope, frame: Frame, operand: Operand) -> Iterator[str]:
-    local = local_text(scope, operand)
-    if frame.kind in (Kind.LOCAL, Kind.CALL):
-        value = operand.local
-        shown = brief(value) if value is not None else ""
-        yield "  " + equation(operand.local_name, local, shown)
-    elif frame.kind == Kind.MULTIPLY:
-        yield "  " + chain_rule(scope, frame, operand)
-    else:
-        yield f"  {received(frame, operand)}"
+def _operand_line(scope: Scope, frame: Frame, operand: Operand) -> str:
+    if frame.kind == Kind.LOCAL:
+        return local_rate(scope, frame, operand)
+    if frame.kind == Kind.MULTIPLY:
+        return chain_rule(scope, frame, operand)
+    return received(frame, operand)
+
+
+def local_rate(scope: Scope, frame: Frame, operand: Operand) -> str:
+    """`∂q/∂x = 1`: the local derivative as formula and number, a Jacobian as formula alone."""
+    if operand.local is not None:
+        return equation(operand.local_name, local_text(scope, operand), brief(operand.local))
+    text = jacobian_text(scope, frame.id, operand.name) or "a linear map, without a short formula"
+    return equation(operand.local_name, text)
+
+
+def jacobian_text(scope: Scope, node: int, operand: str) -> str | None:
+    """The Jacobian of a node, or of a whole call, by an operand; None where it is not short."""
+    if len(scope.graph) > LARGEST_GRAPH and node in scope.walk.call_results:
+        return None  # a call's Jacobian goes through the whole graph, an operation's does not
+    found = scope.jacobians(node).get(operand)
+    text = found.text() if found is not None else None
+    return text if text is not None and len(text) <= LONGEST else None
 
 
 def chain_rule(scope: Scope, frame: Frame, operand: Operand) -> str:
@@ -102,6 +131,8 @@ def chain_parts(scope: Scope, frame: Frame, operand: Operand) -> Iterator[str]:
     yield f"∂{frame.of}/∂{frame.node} · {operand.local_name}"
     upstream = scope.texts.closed(scope.backward.upstream[frame.id])  # type: ignore[union-attr]
     local = local_text(scope, operand)
+    if operand.local is None and len(operand.parts) == 1:
+        yield clipped(scope.texts.closed(operand.parts[0].node)) or ""
     if upstream is not None and local is not None:
         sign = "⊙" if frame.upstream is not None and frame.upstream.shape else "·"
         yield clipped(f"{_factor(upstream)} {sign} {_factor(local)}") or ""
@@ -116,7 +147,7 @@ def local_text(scope: Scope, operand: Operand) -> str | None:
     if len(operand.parts) != 1 or operand.parts[0].local == NONE:
         return None
     part = operand.parts[0]
-    return clipped(scope.texts.local(part.consumer, part.slot))
+    return clipped(scope.local_text(part.consumer, part.slot))
 
 
 def received(frame: Frame, operand: Operand) -> str:
@@ -132,6 +163,10 @@ def received(frame: Frame, operand: Operand) -> str:
 def equation(*parts: str | None) -> str:
     """`a = b = c`; what is missing or repeats its neighbour is left out."""
     return " = ".join(_distinct(parts))
+
+
+def _listed(parts: Iterable[str]) -> str:
+    return ", ".join([*parts][:MOST_RESULTS]) or "its results"
 
 
 def _distinct(parts: Iterable[str | None]) -> list[str]:
@@ -172,31 +207,49 @@ def _start(scope: Scope, frame: Frame) -> str:
 
 def _visit(scope: Scope, frame: Frame) -> str:
     operands = list(dict.fromkeys(scope.graph.args[frame.id]))
-    given = ", ".join(
+    given = [
         f"{scope.graph.names[at]} = {brief(np.asarray(scope.trace.arrays[at]), 30)}"
-        for at in operands[:3]
-    )
+        for at in operands
+        if not isinstance(scope.graph.ops[at], LITERALS)
+    ][:3]
     computed = frame.walk.value_at
     users = {scope.graph.names[at] for at in scope.graph.users[frame.id] if at in computed}
     later = f" It is used by {', '.join(sorted(users)[:3])}." if users else " It is a result."
-    return f"{frame.node} = {frame.operation}: with {given} that is {brief(frame.value)}.{later}"
+    where = f"with {', '.join(given)} that is" if given else "that is"
+    return f"{frame.node} = {frame.operation}: {where} {brief(frame.value)}.{later}"
 
 
 def _call(scope: Scope, frame: Frame) -> str:
     where = "to compute" if frame.direction != BACKWARD else "backwards, from the gradient of"
+    results = _listed(frame.graph.names[at] for at in frame.results)
     return (
-        f"Into the call {frame.operation}, {where} {frame.node or 'its results'}; finish comes out "
-        "again, and next would have taken it whole."
+        f"Into the call {frame.operation}, {where} {results}; finish comes out again, and next "
+        f"would have taken it whole.{_whole_jacobian(scope, frame)}"
     )
+
+
+def _whole_jacobian(scope: Scope, frame: Frame) -> str:
+    """The Jacobian of a call as a whole, in the backward pass, where it has a short formula."""
+    if frame.direction != BACKWARD or frame.id == NONE:
+        return ""
+    found = [
+        (f"∂{frame.node}/∂{each.name}", jacobian_text(scope, frame.id, each.name))
+        for each in frame.operands
+    ]
+    told = "; ".join(f"{name} = {text}" for name, text in found if text)
+    return f" As a whole {told}." if told else ""
 
 
 def _return(scope: Scope, frame: Frame) -> str:
     if frame.direction != BACKWARD:
-        return f"The call {frame.operation} is done: {frame.node} = {brief(frame.value)}."
-    parts = "; ".join(received(frame, each) for each in frame.operands)
+        arrays = scope.trace.arrays
+        values = _listed(f"{frame.graph.names[at]} = {brief(arrays[at])}" for at in frame.results)
+        return f"The call {frame.operation} is done: {values}."
+    gradients = _listed(f"∂{frame.of}/∂{frame.graph.names[at]}" for at in frame.results)
+    parts = _all_received(frame)
     return (
-        f"The call {frame.operation} as a whole has multiplied ∂{frame.of}/∂{frame.node} by its "
-        f"Jacobian{': ' + parts if parts else ''}."
+        f"The call {frame.operation} as a whole has multiplied {gradients} by its "
+        f"Jacobian{': ' + parts if parts else ''}.{_whole_jacobian(scope, frame)}"
     )
 
 
@@ -208,10 +261,7 @@ def _seed(scope: Scope, frame: Frame) -> str:
 
 
 def _local(scope: Scope, frame: Frame) -> str:
-    rates = []
-    for each in frame.operands:
-        value = f"{brief(each.local)}" if each.local is not None else "a linear map"
-        rates.append(equation(each.local_name, local_text(scope, each), value))
+    rates = [local_rate(scope, frame, each) for each in frame.operands]
     return (
         f"How {frame.node} = {frame.operation} answers a small change of each operand, whatever "
         f"{frame.of} is: {'; '.join(rates)}."
@@ -222,14 +272,24 @@ def _multiply(scope: Scope, frame: Frame) -> str:
     made = "; ".join(
         f"{each.name} receives {chain_rule(scope, frame, each)}" for each in frame.operands
     )
+    upstream = f"∂{frame.of}/∂{frame.node} = {brief(frame.upstream)}"
+    felt = f"{frame.of} by {upstream} times as much"
+    if frame.upstream is not None and frame.upstream.shape:
+        felt = f"{frame.of} by its product with {upstream}, summed over the entries"
     return (
-        f"A change of {frame.node} changes {frame.of} by ∂{frame.of}/∂{frame.node} = "
-        f"{brief(frame.upstream)} as much, so each operand receives upstream × local: {made}."
+        f"A small change of {frame.node} changes {felt}; so each operand receives upstream × "
+        f"local: {made}."
     )
 
 
 def _accumulate(scope: Scope, frame: Frame) -> str:
-    return f"Contributions add up: {'; '.join(received(frame, each) for each in frame.operands)}."
+    return f"Contributions add up: {_all_received(frame)}."
+
+
+def _all_received(frame: Frame) -> str:
+    """What each operand has received, in a sentence."""
+    told = dict.fromkeys(received(frame, each) for each in frame.operands)
+    return "; ".join(each.replace("   ", " (") + ")" * ("   " in each) for each in told)
 
 
 def _gradient(scope: Scope, frame: Frame) -> str:
@@ -238,6 +298,8 @@ def _gradient(scope: Scope, frame: Frame) -> str:
         return f"{total} = 0: {frame.of} does not depend on {frame.node}."
     told = f"All contributions are in: {total} = {brief(value)}."
     if value is None or value.shape:
+        return told
+    if not np.isfinite(value):
         return told
     change = brief(np.asarray(float(value) * DELTA))
     return f"{told} Raising {frame.node} by {DELTA} changes {frame.of} by about {change}."
@@ -261,10 +323,22 @@ def peculiar(scope: Scope, frame: Frame) -> Iterator[str]:
     for kink in kinks(scope):
         if kink.node == frame.node:
             yield f"It sits on a kink: {kink.convention}."
-    for bad in not_finite(scope):
-        node = scope.graph.id(bad.node)
-        if frame.id != NONE and frame.id in (node, scope.graph.origins[node]):
+    for node, bad in _all_not_finite(scope).items():
+        if frame.id == node or (frame.direction == BACKWARD and frame.id in _owner(scope, node)):
             yield f"Here {bad.value} arises: {bad.explanation}."
+            return
+
+
+def _owner(scope: Scope, node: int) -> tuple[int, ...]:
+    """The node to whose step of the backward pass a node of that pass belongs."""
+    return (scope.graph.origins[node],) if scope.graph.phases[node] else ()
+
+
+def _all_not_finite(scope: Scope) -> dict[int, NonFinite]:
+    results = [*scope.graph.output_ids]
+    return scope.once(
+        "all not finite", lambda: nonfinite_nodes(scope.graph, scope.trace.arrays, results)
+    )
 
 
 def kinks(scope: Scope) -> list[Kink]:
@@ -290,17 +364,31 @@ def ledger_lines(scope: Scope, found: Ledger) -> Iterator[str]:
     yield f"{total} = {brief(found.gradient)}, the sum over {_count(found.count)} path{s}"
     for path in found.paths:
         share = f"{100 * path.share:.4g} %" if np.isfinite(path.share) else "—"
-        put_in = _put_in(scope, path)
-        yield f"  {share:>8}  {equation(clipped(found.chain(path)), put_in, brief(path.product))}"
+        direct = "   (directly)" if len(path.steps) == 1 and found.count > 1 else ""
+        row = equation(_chain(scope, found, path), _put_in(scope, path), brief(path.product))
+        yield f"  {share:>8}  {row}{direct}"
     left = found.count - len(found.paths)
     if left:
         which = "the largest are listed" if found.exact else "the largest at each node are listed"
         yield f"  {_count(left)} more; {which}"
     if found.cancels:
-        yield (
-            f"  the paths nearly cancel: their sizes add up to {found.cancellation:.3g} times the "
-            "size of the sum"
-        )
+        sizes = f"{found.cancellation:.3g} times the size of the sum"
+        if found.cancellation == np.inf:
+            sizes = "more than 0, the sum is 0"
+        yield f"  the paths nearly cancel: their sizes add up to {sizes}"
+
+
+def _chain(scope: Scope, found: Ledger, path: Path) -> str:
+    """A path as a product of derivatives, or where that is long, as the named nodes on its way."""
+    chain = found.chain(path)
+    if len(chain) <= LONGEST:
+        return chain
+    graph = scope.graph
+    way = [graph.args[consumer][slot] for consumer, slot in path.steps[:-1]]
+    named = [graph.names[at] for at in reversed(way) if at in graph.given_names]
+    if len(named) > MOST_WAY:
+        named = [*named[: MOST_WAY // 2], "…", *named[-MOST_WAY // 2 :]]
+    return " → ".join([found.wrt, *named, f"{found.of} ({len(path.steps)} factors)"])
 
 
 def _count(count: int) -> str:
@@ -309,53 +397,9 @@ def _count(count: int) -> str:
 
 def _put_in(scope: Scope, path: Path) -> str | None:
     """The local derivatives of a path's steps put in, where each has a short formula."""
-    texts = [scope.texts.local(consumer, slot) for consumer, slot in path.steps]
-    if not texts or None in texts:
+    texts = [scope.local_text(consumer, slot) for consumer, slot in path.steps[:MOST_FACTORS]]
+    if len(texts) == 1:
+        return clipped(texts[0])
+    if not texts or None in texts or len(path.steps) > MOST_FACTORS:
         return None
     return clipped(" · ".join(_factor(text) for text in texts if text is not None))
-
-
-def stack_lines(scope: Scope, frame: Frame) -> Iterator[str]:
-    """Where the cursor is: the calls around it, inmost first, each with its place."""
-    yield location(frame)
-    for at in reversed(scope.walk.stack(frame.position)):
-        call = scope.graph.calls[at]
-        names = ", ".join(scope.graph.names[each] for each in call.inputs)
-        place = f"{call.span.source.name}:{call.span.line}" if call.span else ""
-        yield f"  in {call.label} = {call.function}({names})   {place}".rstrip()
-
-
-def program(session: Session, middle: int | None = None) -> Iterator[str]:
-    """The program around a line (the current one by default), with breakpoints and the arrow."""
-    source, here = session.graph.source, session.frame.line or 1
-    if source is None:
-        raise GraphError("this graph has no program text")
-    count, middle = len(source.line_starts), here if middle is None else middle
-    if not 1 <= middle <= count:
-        raise GraphError(f"found line {middle}, expected one from 1 to {count}")
-    return _around(source, middle, here, session.marks.lines(session.walk))
-
-
-def surroundings(session: Session) -> Iterator[str]:
-    """The text around the cursor: inside of a call that of its function, then where it was called.
-
-    A function of the library has a file of its own.
-    """
-    frame, own = session.frame, session.graph.source
-    span = frame.span
-    if span is None or span.source == own:
-        yield from program(session)
-        return
-    yield f"{span.source.name}:"
-    yield from _around(span.source, span.line, span.line, set())
-    if own is not None and frame.line:
-        yield f"called from {own.name}:{frame.line}: {own.line(frame.line).strip()}"
-
-
-def _around(source: Source, middle: int, here: int, marked: set[int]) -> Iterator[str]:
-    last = min(len(source.line_starts), middle + AROUND)
-    while last > middle and not source.line(last).strip():
-        last -= 1
-    for at in range(max(1, middle - AROUND), last + 1):
-        arrow = "->" if at == here else "  "
-        yield f"{at:4}{'●' if at in marked else ' '}{arrow} {source.line(at)}".rstrip()

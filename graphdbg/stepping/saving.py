@@ -50,7 +50,9 @@ def to_json(session: Session) -> str:
         "drawn": list(session.drawn),
         "point": [_array_out(name, array) for name, array in session.point.items()],
         "breakpoints": [_breakpoint_out(each) for each in marks.breakpoints.values()],
-        "watches": [each.text for each in marks.watches.values()],
+        "watches": [
+            {"number": each.number, "expression": each.text} for each in marks.watches.values()
+        ],
         "filters": sorted(marks.filters),
         "graph": graph_to_dict(session.graph),
     }
@@ -77,9 +79,10 @@ def read(text: str) -> Saved:
 def restore(session: Session, saved: Saved) -> None:
     """Set the breakpoints, watches, filters and the position that were saved."""
     for record in saved.reader.objects("breakpoints"):
-        session.marks.add(session.scope, _breakpoint_in(session, record))
-    for text in _texts(saved.reader.data, "watches"):
-        session.display(text)
+        made = _breakpoint_in(session, record)
+        session.marks.add(session.scope, made, record.integer("number"))
+    for record in saved.reader.objects("watches"):
+        session.marks.show(session.scope, record.text("expression"), record.integer("number"))
     for name in _texts(saved.reader.data, "filters"):
         session.catch(name)
     session.goto(saved.reader.integer("position"))
@@ -88,6 +91,7 @@ def restore(session: Session, saved: Saved) -> None:
 
 def _breakpoint_out(mark: Breakpoint) -> dict[str, Json]:
     return {
+        "number": mark.number,
         "kind": mark.kind,
         "target": mark.target,
         "condition": mark.condition,

@@ -16,7 +16,9 @@ from ..checker import check
 from ..checking.verdicts import Report
 from ..errors import GraphError
 from ..evaluator import Trace, as_array, evaluate
-from ..explanations import Explanations
+from ..explanations import LARGEST_GRAPH, Explanations
+from ..formula import Formula
+from ..formulas import local
 from ..graph import NONE, Pass
 from .breakpoints import filter_places
 from .expressions import Expression, Need
@@ -130,9 +132,46 @@ class Scope:
         parts = self.backward.contributions.values() if self.backward else ()
         return {(part.consumer, part.slot): part.local for found in parts for part in found}
 
+    def local_text(self, consumer: int, slot: int) -> str | None:
+        """The local derivative of an elementwise node as a short checked formula, else None.
+
+        In a graph too large for explanations it is found for a number from its operation alone.
+        """
+        found = self.texts.local(consumer, slot)
+        if found is not None or len(self.graph) <= LARGEST_GRAPH or self.graph.shapes[consumer]:
+            return found
+        if consumer in self.walk.call_results:
+            return None
+        texts = self.once(("local texts", consumer), lambda: self._local_texts(consumer))
+        return texts.get(self.graph.args[consumer][slot])
+
+    def _local_texts(self, node: int) -> dict[int, str]:
+        found = self._jacobians(node)
+        return {self.graph.id(name): made.text() for name, made in found.items()}
+
+    def jacobians(self, node: int) -> dict[str, Formula]:
+        """The local derivatives of a node (a whole call's) by operand, {} where there are none."""
+        return self.once(("jacobians", node), lambda: self._jacobians(node))
+
+    def _jacobians(self, node: int) -> dict[str, Formula]:
+        try:
+            return local(self.graph, self.graph.names[node])
+        except GraphError:
+            return {}  # nothing flows, or it is too large to be written down: numbers remain
+
     def paths(self, node: int, most: int) -> Ledger:
         """The gradient of a node as a sum over paths; GraphError where it has none."""
         return ledger(self.trace, self._required(), self.pulling, node, most)
+
+    def gradient_of(self, node: int) -> Array:
+        """A node's gradient at the end of the pass; GraphError where none is on the tape."""
+        upstream = self._required().upstream
+        if node not in upstream:
+            raise GraphError(
+                f"no gradient of '{self.graph.names[node]}' is on the tape: "
+                f"'{self.graph.names[self._required().of]}' was not differentiated by it"
+            )
+        return np.asarray(self.trace.arrays[upstream[node]])
 
     def check(self, node: int) -> Report:
         """The numeric check of a node's gradient; GraphError where no gradient flows to it."""

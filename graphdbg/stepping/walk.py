@@ -93,6 +93,7 @@ class Walk:
             self._backward(backward)
         self.intervals.sort()
         self.parents = _parents(self.intervals)
+        self.call_results = {call.output for call in graph.calls if call.output != NONE}
         self.places = self._places()
 
     @property
@@ -150,6 +151,15 @@ class Walk:
             for node, position in where.items():
                 found.setdefault(node, []).append(position)
         return found
+
+    def results(self, frame: int) -> tuple[int, ...]:
+        """The nodes computed in a call that others outside of it use, or that are results."""
+        graph = self.graph
+        begin, finish = next(each for each in self.intervals if self.frames[each[0]] == frame)
+        inside = {self.nodes[at] for at in range(begin, finish) if self.kinds[at] == Kind.VISIT}
+        outside = self.value_at.keys() - inside
+        wanted = {*graph.output_ids, *(arg for at in outside for arg in graph.args[at])}
+        return tuple(sorted(inside & wanted))
 
     # ---------------------------------------------------------------- what is known when
 
