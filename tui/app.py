@@ -24,7 +24,6 @@ from graphdbg.stepping.commands import COMMANDS
 
 from . import lazy
 from .messages import LinePicked, NodeSelected, Scrubbed, Submitted
-from .pieces import Row
 from .screens.help import PRINTED, Help
 from .themes import THEMES
 from .widgets.command import CommandLine
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 LEAST = (60, 16)  # columns and rows of a terminal in which the panes can be read
 NARROW, SHORT = 110, 32  # below, the calls and one of watches and breakpoints are left out
 PANES = ("graph", "node", "source", "watches", "breakpoints")
+SHORT_ANSWER = 3  # lines that are shown without a pane around them
 PAN = {"left": (-8, 0), "right": (8, 0), "up": (0, -4), "down": (0, 4)}
 # Commands that need a word after them: the key opens the command line with it.
 TYPED = ("search",)
@@ -103,6 +103,7 @@ class Debugger(App[None]):
                     yield Rows("breakpoints", "breakpoints")
         with Vertical(id="console"):
             yield Rows("output", "output")
+            yield Rows("", "message")
             yield CommandLine(self._complete, "command")
         yield Timeline("timeline")
         yield Footer(show_command_palette=False)
@@ -215,19 +216,26 @@ class Debugger(App[None]):
             self.controller.keep(node, result)  # type: ignore[arg-type]
             self._draw_node()
 
-    def say(self, text: str) -> None:
-        """Show an answer: a short one in passing, a long one in the output pane."""
+    def say(self, text: str, style: str = "") -> None:
+        """Show an answer: a short one in a line above the timeline, a long one in its pane."""
         lines = text.split("\n")
-        if len(lines) <= 2 and len(text) < 160:
-            self.notify(text, markup=False, timeout=4)
-            return
-        rows: list[Row] = [[(line, "")] for line in lines]
-        output = self.query_one("#output", Rows)
-        output.display = True
-        output.border_subtitle = "Esc closes"
-        output.show(rows)
+        short = len(lines) <= SHORT_ANSWER and sum(map(len, lines)) < self.size.width * SHORT_ANSWER
+        name = "message" if short else "output"
+        pane = self.query_one(f"#{name}", Rows)
+        pane.border_subtitle = "Esc closes" if name == "output" else ""
+        pane.display = True
+        pane.show([[(f" {line} " if short else line, style)] for line in lines])
+
+    def hush(self) -> None:
+        """Close what was answered before."""
+        for name in ("#message", "#output"):
+            self.query_one(name).display = False
 
     # ---------------------------------------------------------------- actions
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys are letters while a command is typed."""
+        return not (action == "do" and isinstance(self.focused, CommandLine))
 
     def action_do(self, name: str, key: str) -> None:
         """Run the command of a key."""
@@ -236,6 +244,7 @@ class Debugger(App[None]):
         elif name == "help":
             self.push_screen(Help())
         elif self.controller is not None:
+            self.hush()
             action = getattr(self, f"_do_{name.replace('-', '_')}", None)
             if action is not None:
                 action(key)
@@ -254,12 +263,11 @@ class Debugger(App[None]):
         try:
             reply = found.run(line)
         except GraphError as error:
-            self.notify(str(error), severity="error", markup=False, timeout=8)
+            self.say(str(error), "bad")
             return
         if reply.leaves:
             self.exit()
             return
-        self.query_one("#output").display = False
         told = found.told(line, reply)
         if told:
             self.say(told)
@@ -288,14 +296,7 @@ class Debugger(App[None]):
 
     def _do_explain(self, key: str) -> None:
         assert self.controller is not None
-        self.say_at_length(self.controller.explain())
-
-    def say_at_length(self, text: str) -> None:
-        """Show an answer in the output pane, wrapped."""
-        output = self.query_one("#output", Rows)
-        output.display = True
-        output.border_subtitle = "Esc closes"
-        output.show([[(text, "")]])
+        self.say(self.controller.explain())
 
     def _do_nudge(self, key: str) -> None:
         assert self.controller is not None
@@ -303,7 +304,7 @@ class Debugger(App[None]):
 
     def _do_fold(self, key: str) -> None:
         assert self.controller is not None
-        self.notify(self.controller.fold(), timeout=2, markup=False)
+        self.say(self.controller.fold())
         self.refresh_panes()
 
     def _do_zoom(self, key: str) -> None:
@@ -366,17 +367,17 @@ class Debugger(App[None]):
         self.set_focus(self.query_one(f"#{name}"))
 
     def action_close(self) -> None:
-        """Close the output and the command line."""
-        self.query_one("#output").display = False
+        """Close the answers and the command line."""
+        self.hush()
         self.query_one("#command").display = False
         self.set_focus(self.query_one("#graph"))
 
     def attempt(self, act: Callable[[], str]) -> None:
         """Do something that may be refused, and say how it went."""
         try:
-            self.notify(act(), timeout=3, markup=False)
+            self.say(act())
         except GraphError as error:
-            self.notify(str(error), severity="error", markup=False, timeout=8)
+            self.say(str(error), "bad")
         self.refresh_panes()
 
     # ---------------------------------------------------------------- messages
@@ -401,6 +402,7 @@ class Debugger(App[None]):
 
     def on_submitted(self, message: Submitted) -> None:
         """A command line was entered."""
+        self.hush()
         self.query_one("#command").display = False
         self.set_focus(self.query_one("#graph"))
         word, _, rest = message.line.strip().partition(" ")

@@ -63,9 +63,11 @@ class Card:
         if closed and closed not in (name, what):
             yield [("  = ", "dim"), (closed, "formula")]
         yield from self._gradient()
+        yield from self._verdict()
+        if here:
+            yield from self._peculiar()
         if here and frame.direction == BACKWARD:
             yield from self._step()
-        yield from self._peculiar()
 
     def _value(self, label: str, value: Array | None, style: str) -> Iterator[Row]:
         if value is None or value.ndim == 0:
@@ -149,31 +151,31 @@ class Card:
 
     # ---------------------------------------------------------------- the verdict
 
+    def _verdict(self) -> Iterator[Row]:
+        """Whether differences confirm the gradient: one line where they do."""
+        session, report = self.session, self.findings.checks.get(self.node)
+        if session.backward is None or self.node not in session.backward.upstream:
+            return
+        if report is None:
+            yield [(f"{UNKNOWN} not checked yet (v checks it)", "dim")]
+            return
+        worst = max((row.error for row in report.rows), default=0.0)
+        error = f"{worst:.0e}" if worst else "0"
+        if report.ok:
+            verdict = ", ".join(dict.fromkeys(row.verdict for row in report.rows))
+            yield [("✓ ", "good"), (f"checked: {verdict}, error {error}", "")]
+            return
+        yield [("✗ ", "bad"), (f"the check failed, error {error}", "bad")]
+        for row in report.rows:
+            yield [("  analytic ", "dim"), (numbers.number(row.analytic, 9), "")]
+            yield [("  numeric  ", "dim"), (numbers.number(row.numeric, 9), "")]
+        if report.blame is not None:
+            yield [("  ", ""), (str(report.blame), "warning")]
+
     def _peculiar(self) -> Iterator[Row]:
-        session, node = self.session, self.node
-        name, report = session.graph.names[node], self.findings.checks.get(node)
-        yield [("", "")]
-        if report is not None:
-            yield from _verdict(report)
-        elif session.backward is not None and node in session.backward.upstream:
-            yield [(f"{UNKNOWN} gradient not checked yet (v checks it)", "dim")]
-        for kink in narration.kinks(session.scope):
-            if kink.node == name:
-                yield [("! on a kink: ", "warning"), (kink.convention, "")]
-        for bad in narration.not_finite(session.scope):
-            if bad.node == name:
-                yield [(f"! {bad.value} arises: ", "bad"), (bad.explanation, "")]
-
-
-def _verdict(report: Report) -> Iterator[Row]:
-    sign, style = ("✓", "good") if report.ok else ("✗", "bad")
-    worst = max((row.error for row in report.rows), default=0.0)
-    verdict = ", ".join(dict.fromkeys(row.verdict for row in report.rows))
-    error = f"{worst:.0e}" if worst else "0"
-    yield [(f"{sign} ", style), (f"checked: {verdict}, relative error {error}", "")]
-    for row in report.rows:
-        yield [("  analytic ", "dim"), (numbers.number(row.analytic, 9), "")]
-        yield [("  numeric  ", "dim"), (numbers.number(row.numeric, 9), "")]
+        """Kinks, and numbers that are not finite, where the node has them."""
+        for told in narration.peculiar(self.session.scope, self.frame):
+            yield [("! ", "bad"), (told, "warning")]
 
 
 def statistics(value: Array) -> Iterator[str]:

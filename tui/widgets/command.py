@@ -42,6 +42,7 @@ class CommandLine(Input):
         super().__init__(
             placeholder="a command, such as: break h if max(abs(value)) > 0.99",
             suggester=Completions(complete),
+            select_on_focus=False,
             id=id,
         )
         self._complete = complete

@@ -20,18 +20,18 @@ class Rows(VerticalScroll, can_focus=True):
     def __init__(self, title: str, id: str) -> None:
         super().__init__(Static(markup=False), id=id)
         self.border_title = title
-        self._shown: list[Row] = []
+        self.rows: list[Row] = []
 
     def show(self, rows: Iterable[Row]) -> None:
         """Show other rows; the layout is made anew only where their number changes."""
         rows = list(rows)
-        if rows != self._shown:
-            self._shown = rows
+        if rows != self.rows:
+            self.rows = rows
             self._draw()
 
     def _draw(self) -> None:
         room = self.size.width or self.app.size.width
-        self.query_one(Static).update(content(self._shown, room))
+        self.query_one(Static).update(content(self.rows, room))
 
     def on_resize(self, event: Resize) -> None:
         """Another width: the rows are wrapped anew."""
