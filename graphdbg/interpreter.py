@@ -93,9 +93,10 @@ class Interpreter:
         if command is not None and command.name in LISTS:
             return [each for each in LISTS[command.name] if each.startswith(word)]
         before = word[: len(word) - len(NAME.search(word)[0])]  # type: ignore[index]
-        named = self.session.graph.given_names.values()
-        known = dict.fromkeys([*named, *self.session.graph.aliases])
-        return [before + each for each in known if each.startswith(word[len(before) :])]
+        graph, begun = self.session.graph, word[len(before) :]
+        made = (graph.names[at] for at in self.session.walk.value_at) if begun else ()
+        known = dict.fromkeys([*graph.given_names.values(), *graph.aliases, *made])
+        return [before + each for each in known if each.startswith(begun)]
 
     # ---------------------------------------------------------------- motion
 

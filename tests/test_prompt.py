@@ -144,7 +144,7 @@ def test_a_saved_session_is_opened(run: Run) -> None:
     run(*LECTURE, typed="break q\nnext 2\nsave walk.json\n")
     code, out, _ = run("--load", "walk.json", typed="info breakpoints\n")
     assert code == 0
-    assert "<formula>:1  forward, 2 of 12: value" in out
+    assert "<formula>:1  forward, 1 of 12: value" in out
     assert "breakpoint 1: node q; hit once so far" in out
 
 
@@ -248,10 +248,16 @@ class Terminal:
         before, found, self.seen = self.seen.partition(text)
         return before + found
 
-    def close(self) -> int:
-        code = self.process.wait(timeout=20)
+    def code(self) -> int:
+        return self.process.wait(timeout=20)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait(timeout=20)
         os.close(self.master)
-        return code
 
 
 def _controlling(slave: int) -> None:
@@ -262,46 +268,46 @@ def _controlling(slave: int) -> None:
 
 
 def test_a_walk_in_a_terminal(tmp_path: Path) -> None:
-    terminal = Terminal(tmp_path, *LECTURE, NO_COLOR="")
-    terminal.wait("(gd) ")
-    terminal.send("sear\tq\r")  # Tab completes
-    assert "q = x + y" in terminal.wait("q = x + y")
-    terminal.wait("(gd) ")
-    terminal.send("step\r")
-    assert f"{painting.GREEN}3{painting.RESET}" in terminal.wait("(gd) ")
-    terminal.send("half a line\x03")  # Ctrl-C drops it
-    terminal.wait("interrupted")
-    terminal.wait("(gd) ")
-    terminal.send("bogus\r")
-    terminal.wait("no command 'bogus'")
-    terminal.wait("(gd) ")
-    terminal.send("\x04")  # Ctrl-D leaves
-    assert terminal.close() == 0
-    assert "step" in (tmp_path / "graphdbg" / "history").read_text().split("\n")
+    with Terminal(tmp_path, *LECTURE, NO_COLOR="") as terminal:
+        terminal.wait("(gd) ")
+        terminal.send("sear\tq\r")  # Tab completes
+        assert "q = x + y" in terminal.wait("q = x + y")
+        terminal.wait("(gd) ")
+        terminal.send("step\r")
+        assert f"{painting.GREEN}3{painting.RESET}" in terminal.wait("(gd) ")
+        terminal.send("half a line\x03")  # Ctrl-C drops it
+        terminal.wait("interrupted")
+        terminal.wait("(gd) ")
+        terminal.send("bogus\r")
+        terminal.wait("no command 'bogus'")
+        terminal.wait("(gd) ")
+        terminal.send("\x04")  # Ctrl-D leaves
+        assert terminal.code() == 0
+        assert "step" in (tmp_path / "graphdbg" / "history").read_text().split("\n")
 
 
 def test_ctrl_c_ends_a_long_command_and_not_the_session(tmp_path: Path) -> None:
-    terminal = Terminal(tmp_path, *LECTURE, NO_COLOR="1")
-    terminal.wait("(gd) ")
-    terminal.send("print sum([sin(i*x) for i in range(1000000)])\r")
-    terminal.wait("\n")
-    time.sleep(1)
-    terminal.send("\x03")
-    terminal.wait("interrupted")
-    terminal.wait("(gd) ")
-    terminal.send("print x\r")
-    assert "\x1b[3" not in terminal.wait("x = -2")
-    terminal.wait("(gd) ")
-    terminal.send("q\r")
-    assert terminal.close() == 0
+    with Terminal(tmp_path, *LECTURE, NO_COLOR="1") as terminal:
+        terminal.wait("(gd) ")
+        terminal.send("print sum([sin(i*x) for i in range(1000000)])\r")
+        terminal.wait("\n")
+        time.sleep(1)
+        terminal.send("\x03")
+        terminal.wait("interrupted")
+        terminal.wait("(gd) ")
+        terminal.send("print x\r")
+        assert "\x1b[3" not in terminal.wait("x = -2")
+        terminal.wait("(gd) ")
+        terminal.send("q\r")
+        assert terminal.code() == 0
 
 
 def test_a_history_nobody_may_write_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "graphdbg").write_text("a file where the folder should be")
-    terminal = Terminal(tmp_path, *LECTURE)
-    terminal.wait("(gd) ")
-    terminal.send("q\r")
-    assert terminal.close() == 0
+    with Terminal(tmp_path, *LECTURE) as terminal:
+        terminal.wait("(gd) ")
+        terminal.send("q\r")
+        assert terminal.code() == 0
 
 
 if __name__ == "__main__":

@@ -171,6 +171,8 @@ class typing:
         if state == 0:
             line = self.readline.get_line_buffer()[: self.readline.get_endidx()]
             self._found = self.interpreter.completions(line)
+            if len(self._found) == 1 and " " not in line:
+                self._found[0] += " "  # a whole command: its argument comes next
         return self._found[state] if state < len(self._found) else None
 
 

@@ -17,7 +17,7 @@ from ..scalars import TABLE
 from ..sizes import Dim, Shape, Size, to_text
 from .values import MAX_BITS, Ref, describe, is_number, is_static
 
-MAX_RANGE = 1_000_000  # numbers of a range that become an array: they are written out, as of arange
+MAX_ENTRIES = 1_000_000  # of a list or a range that becomes an array: each is written out
 COMPARISONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})
 
 
@@ -46,9 +46,9 @@ class Tape:
             if isinstance(number, int) and number.bit_length() > MAX_BITS:
                 self.fail(f"a number of {number.bit_length()} bits is too large")
             return Ref(self.builder.const(number))
-        if isinstance(value, range) and value[MAX_RANGE:]:
-            self.fail(f"a range of more than {MAX_RANGE} numbers is too long for an array")
         if isinstance(value, (list, tuple, range)):
+            if _entries(value, {}) > MAX_ENTRIES:
+                self.fail(f"an array of more than {MAX_ENTRIES} entries is too long to be listed")
             return self.array(list(value))
         self.fail(f"expected a number or an array, found {describe(value)}")
 
@@ -221,3 +221,17 @@ def elementwise(name: str) -> Callable[..., Any]:
         return tape.map(name, *values)
 
     return apply
+
+
+def _entries(value: Any, known: dict[int, int]) -> int:
+    """How many entries nested lists have in all; a list that occurs twice is counted through once.
+
+    `[[[x]*99]*99]*99` is three short lists, and a million entries.
+    """
+    if isinstance(value, range):
+        return len(value)
+    if not isinstance(value, (list, tuple)):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = sum(_entries(each, known) for each in value)
+    return known[id(value)]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +67,21 @@ def read(text: str) -> Saved:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise GraphError(f"a saved session is JSON, but this text is not: {error}") from error
+    with _told_of_sessions():
+        return _read(data)
+
+
+@contextmanager
+def _told_of_sessions() -> Iterator[None]:
+    """What `records` says of saved graphs, said of saved sessions."""
+    try:
+        yield
+    except GraphError as error:
+        told = error.message.replace("not a saved graph", "not a saved session", 1)
+        raise type(error)(told, span=error.span) from error
+
+
+def _read(data: Json) -> Saved:
     reader = Reader(data)
     if reader.text("format") != FORMAT:
         refuse("format", f"'{FORMAT}'", data["format"])
@@ -72,12 +89,19 @@ def read(text: str) -> Saved:
         refuse("version", f"{VERSION}, the version this program knows", data["version"])
     graph = graph_from_dict(data.get("graph"))
     point = dict(_array_in(each) for each in reader.objects("point"))
+    if set(point) != set(graph.inputs):
+        refuse("point", f"a value for each of the inputs {', '.join(graph.inputs)}", [*point])
     drawn = tuple(name for name in _texts(data, "drawn") if name in point)
     return Saved(graph, point, drawn, reader.integer("seed"), reader)
 
 
 def restore(session: Session, saved: Saved) -> None:
     """Set the breakpoints, watches, filters and the position that were saved."""
+    with _told_of_sessions():
+        _restore(session, saved)
+
+
+def _restore(session: Session, saved: Saved) -> None:
     for record in saved.reader.objects("breakpoints"):
         made = _breakpoint_in(session, record)
         session.marks.add(session.scope, made, record.integer("number"))
