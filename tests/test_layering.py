@@ -152,6 +152,36 @@ def test_functions_and_files_are_short(module: str) -> None:
     assert lines <= LONGEST_FILE, f"{module} has {lines} lines"
 
 
+TUI = PACKAGE.parent / "tui"
+APP_FILES = sorted(TUI.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", APP_FILES, ids=lambda path: path.stem)
+def test_the_app_uses_what_is_public_and_keeps_the_rules(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    assert ast.get_docstring(tree)
+    assert len(path.read_text("utf-8").splitlines()) <= LONGEST_FILE
+    for each in ast.walk(tree):
+        if isinstance(each, ast.ImportFrom) and (each.module or "").startswith("graphdbg"):
+            names = [*(each.module or "").split("."), *(alias.name for alias in each.names)]
+            assert not any(name.startswith("_") for name in names), f"{path.name}: {names}"
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (each.end_lineno or 0) - each.lineno + 1
+            assert length <= LONGEST_FUNCTION, f"{path.name}.{each.name} has {length} lines"
+        if isinstance(each, ast.ExceptHandler):
+            assert not all(isinstance(line, ast.Pass) for line in each.body), path.name
+
+
+def test_the_app_paints_before_the_session_is_loaded() -> None:
+    """What makes the first paint fast: no checker, formulas or NetworkX, only Textual."""
+    script = "import graphdbg_tui.app, sys; print(*sys.modules)"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    loaded = set(done.stdout.split())
+    late = {"sympy", "networkx", "graphdbg.session", "graphdbg.checker", "graphdbg.formulas"}
+    assert not loaded & late
+
+
 def loaded_after(code: str) -> set[str]:
     """The top-level modules that a fresh interpreter has loaded after `code`."""
     script = code + "\nimport sys; print(*{name.split('.')[0] for name in sys.modules})"

@@ -16,18 +16,22 @@ import textual_serve
 from textual_serve.server import Server
 
 FOREIGN = re.compile(r"<link[^>]*https?://[^>]*>")  # what a page would load from elsewhere
+FONT = """<style>@font-face { font-family: "Roboto Mono";
+src: url("{{ config.static.url }}fonts/RobotoMono-VariableFont_wght.ttf"); }</style>"""
 
 
 def run(words: list[str], host: str, port: int) -> int:
     """Serve `graphdbg step WORDS` until interrupted; 0."""
     command = shlex.join([sys.executable, "-m", "graphdbg", "step", *words])
     with tempfile.TemporaryDirectory() as folder:
-        templates = Path(folder)
-        shipped = Path(textual_serve.__file__).parent / "templates"
-        for page in shipped.glob("*.html"):
-            text = FOREIGN.sub("", page.read_text("utf-8"))
-            (templates / page.name).write_text(text, "utf-8")
-        Server(
-            command, host=host, port=port, title="graphdbg", templates_path=str(templates)
-        ).serve()
+        copy_templates(Path(folder))
+        Server(command, host=host, port=port, title="graphdbg", templates_path=folder).serve()
     return 0
+
+
+def copy_templates(folder: Path) -> None:
+    """Write textual-serve's pages into a folder, with the font that it ships for a foreign one."""
+    shipped = Path(textual_serve.__file__).parent / "templates"
+    for page in shipped.glob("*.html"):
+        text = FOREIGN.sub(lambda match: FONT, page.read_text("utf-8"))
+        (folder / page.name).write_text(text, "utf-8")
