@@ -7,6 +7,7 @@ The tests compare the pages with the program (tests/test_docs.py), so that neith
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import os
@@ -15,10 +16,11 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+from graphdbg_tui.app import Debugger
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
-from graphdbg import cli
+from graphdbg import Session, cli
 from graphdbg.commandline import commands
 from graphdbg.commandline.loading import load
 from graphdbg.rendering import page
@@ -28,6 +30,9 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 PICTURE = ["f=(x+y)z", "x=-2", "y=5", "z=-4"]
 WIDTH = 80
+APP = ["examples/residual.gd"]
+APP_SIZE = (110, 34)
+APP_KEYS = ["n"] * 15 + ["s"] * 2
 PAPER = TerminalTheme(
     (255, 255, 255),
     (36, 41, 47),
@@ -77,12 +82,33 @@ def picture() -> str:
     return console.export_svg(title=title, theme=PAPER, unique_id="graphdbg")
 
 
+def app_picture() -> str:
+    """The terminal app as SVG, in the middle of the backward pass of the classifier."""
+    shown: list[str] = []
+
+    async def walk() -> None:
+        loaded = load(APP[0], APP[1:], shapes=[], seed=0)
+        app = Debugger(lambda: Session(loaded.graph, loaded.point), "light")
+        async with app.run_test(size=APP_SIZE) as pilot:
+            while app.controller is None:
+                await pilot.pause(0.05)
+            await pilot.press(*APP_KEYS)
+            while app.controller.wanted() is not None:
+                await pilot.pause(0.05)
+            await pilot.pause()
+            shown.append(app.export_screenshot(title="graphdbg step " + " ".join(APP)))
+
+    asyncio.run(walk())
+    return shown[0]
+
+
 def main() -> None:
-    """Refresh the pages and the picture in place."""
+    """Refresh the pages and the pictures in place."""
     os.chdir(ROOT)
     for path in PAGES:
         path.write_text(rewritten(path.read_text("utf-8")), "utf-8")
     (ROOT / "docs" / "run.svg").write_text(picture(), "utf-8")
+    (ROOT / "docs" / "app.svg").write_text(app_picture(), "utf-8")
 
 
 if __name__ == "__main__":

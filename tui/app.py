@@ -193,7 +193,7 @@ class Debugger(App[None]):
     def _draw_node(self) -> None:
         pane = self.query_one("#node", Rows)
         if self.controller is not None:
-            pane.show(self.controller.card(pane.size.width))
+            pane.show(self.controller.card(pane.scrollable_content_region.width))
 
     def _find_out(self) -> None:
         """Check the node at hand and find its Jacobians, in a thread."""

@@ -272,7 +272,11 @@ class Controller:
         if total is None:
             return ""
         arrived, awaited = walk.arrived(node, session.position), walk.awaited(node)
-        return short(total) if arrived == awaited else f"{short(total)} {arrived}/{awaited}"
+        if arrived == awaited:
+            return short(total)
+        whole = f"{short(total)} {arrived}/{awaited}"
+        room = ARRAY_ROOM if total.ndim else SCALAR_ROOM
+        return whole if len(whole) <= room else f"{arrived}/{awaited} in"
 
     # ---------------------------------------------------------------- panes
 

@@ -30,7 +30,7 @@ class Rows(VerticalScroll, can_focus=True):
             self._draw()
 
     def _draw(self) -> None:
-        room = self.size.width or self.app.size.width
+        room = self.scrollable_content_region.width or self.app.size.width
         self.query_one(Static).update(content(self.rows, room))
 
     def on_resize(self, event: Resize) -> None:
