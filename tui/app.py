@@ -42,6 +42,8 @@ NARROW, SHORT = 110, 32  # below, the calls and one of watches and breakpoints a
 PANES = ("graph", "node", "source", "watches", "breakpoints")
 SHORT_ANSWER = 3  # lines that are shown without a pane around them
 PAN = {"left": (-8, 0), "right": (8, 0), "up": (0, -4), "down": (0, 4)}
+# What a narrow footer shows; more follow where there is room.
+FOOTER = ("step", "next", "continue", "reverse-next", "break", "explain", "help", "quit")
 # Commands that need a word after them: the key opens the command line with it.
 TYPED = ("search",)
 # Commands of keys on the selected node.
@@ -51,7 +53,7 @@ ON_NODE = ("until", "reverse-until", "path", "check")
 def bindings() -> list[BindingType]:
     """A binding for each key of `COMMANDS`; the footer shows those that have a label."""
     made: list[BindingType] = []
-    for each in COMMANDS:
+    for each in sorted(COMMANDS, key=lambda each: each.name not in FOOTER):
         for at, key in enumerate(each.keys):
             made.append(
                 Binding(
