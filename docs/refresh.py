@@ -24,12 +24,18 @@ from graphdbg import Session, cli
 from graphdbg.commandline import commands
 from graphdbg.commandline.loading import load
 from graphdbg.rendering import page
+from graphdbg.stepping.commands import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+TABLE = re.compile(r"(<!-- the table of commands -->\n).*?(<!-- end -->)", re.DOTALL)
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 PICTURE = ["f=(x+y)z", "x=-2", "y=5", "z=-4"]
 WIDTH = 80
+KEYS = {  # Textual's names of keys, as they are printed on them
+    "plus": "+", "minus": "-", "slash": "/", "question_mark": "?", "colon": ":", "comma": ",",
+    "full_stop": ".",
+}  # fmt: skip
 APP = ["examples/residual.gd"]
 APP_SIZE = (110, 34)
 APP_KEYS = ["n"] * 15 + ["s"] * 2
@@ -63,8 +69,21 @@ def filled(block: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def table() -> str:
+    """The table of commands and keys: the prompt's, then the terminal app's own."""
+    rows = ["| command | also | key in the app | what it does |", "|---|---|---|---|"]
+    for each in COMMANDS:
+        name = f"`{each.name} {each.usage}`".replace("|", "\\|").replace(" `", "`")
+        keys = " ".join(f"`{KEYS.get(key, key)}`" for key in each.keys)
+        name = name if each.method else f"({each.name})"
+        also = " ".join(f"`{word}`" for word in each.aliases)
+        rows.append(f"| {name} | {also} | {keys} | {each.help} |")
+    return "\n".join(rows) + "\n"
+
+
 def rewritten(text: str, fill: Callable[[str], str] = filled) -> str:
-    """A page with every console block filled."""
+    """A page with every console block and the table of commands filled."""
+    text = TABLE.sub(lambda match: f"{match[1]}{table()}{match[2]}", text)
     return BLOCK.sub(lambda match: f"```console\n{fill(match[1])}```", text)
 
 

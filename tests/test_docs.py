@@ -62,8 +62,18 @@ def test_commands_print_what_the_page_says(
     assert loosened(refresh.output_of(command)) == loosened(printed), "run docs/refresh.py"
 
 
+def test_the_table_of_commands_is_the_programs_own() -> None:
+    text = (ROOT / "docs/stepping.md").read_text("utf-8")
+    assert refresh.table() in text, "run docs/refresh.py"
+
+
 def test_pages_have_commands() -> None:
-    assert {page for page, _, _ in BLOCKS} >= {"README.md", "formulas.md", "checking.md"}
+    assert {page for page, _, _ in BLOCKS} >= {
+        "README.md",
+        "formulas.md",
+        "checking.md",
+        "stepping.md",
+    }
 
 
 DOCUMENTS = (

@@ -61,7 +61,7 @@ class Expression:
         try:
             self.needs = tuple(self._for(here or ()).needs)
         except ShapeError:
-            if here is not None or not _reads_here(self.text, graph):
+            if here is not None or not reads_here(self.text, graph):
                 raise
             self.needs = ((HERE[0], NONE, NONE),)  # it fits other shapes: told when one is met
 
@@ -233,7 +233,8 @@ def _is_called(name: str, text: str) -> bool:
     return re.search(rf"(?<![\w.]){re.escape(name)}\s*\(", text) is not None
 
 
-def _reads_here(text: str, graph: Graph) -> bool:
+def reads_here(text: str, graph: Graph) -> bool:
+    """Whether a text may read `value`, `upstream` or `position` of the node at hand."""
     words = {word.split(".")[0] for word in WORD.findall(text)}
     return any(name in words and _node(graph, name) is None for name in HERE)
 

@@ -21,7 +21,7 @@ from ..formula import Formula
 from ..formulas import local
 from ..graph import NONE, Pass
 from .breakpoints import filter_places
-from .expressions import Expression, Need
+from .expressions import Expression, Need, reads_here
 from .frames import Frame, accumulated_at, gradient_at, value_at
 from .paths import Ledger, ledger
 from .pulling import Pulling
@@ -71,7 +71,8 @@ class Scope:
 
     def expression(self, text: str, node: int = NONE) -> Expression:
         """A parsed expression; `node` is the node at hand, which tells the shape of `value`."""
-        shape = np.shape(self.trace.arrays[node]) if node != NONE else None
+        here = node != NONE and reads_here(text, self.graph)
+        shape = np.shape(self.trace.arrays[node]) if here else None
         look = self.lookup(self.walk.end)
         return self.once(
             ("expression", text, shape), lambda: Expression(self.graph, text, look, shape)
