@@ -28,7 +28,7 @@ from .screens.help import PRINTED, Help
 from .themes import THEMES
 from .widgets.command import CommandLine
 from .widgets.graph import GraphPane
-from .widgets.panes import Rows, Status
+from .widgets.panes import Rows
 from .widgets.source import SourcePane
 from .widgets.timeline import Timeline
 
@@ -91,7 +91,9 @@ class Debugger(App[None]):
 
     def compose(self) -> ComposeResult:
         """The panes."""
-        yield Status("status")
+        status = Rows("", "status")
+        status.can_focus = False
+        yield status
         with Horizontal(id="body"):
             with Vertical(id="left"):
                 yield GraphPane("graph")
@@ -178,7 +180,7 @@ class Debugger(App[None]):
         found = self.controller
         if found is None:
             return
-        self.query_one("#status", Status).show(found.status())
+        self.query_one("#status", Rows).show([found.status()])
         self.query_one("#graph", GraphPane).show(
             found.picture, found.rows, found.look, found.current, found.direction, found.selected
         )
@@ -195,7 +197,7 @@ class Debugger(App[None]):
     def _draw_node(self) -> None:
         pane = self.query_one("#node", Rows)
         if self.controller is not None:
-            pane.show(self.controller.card(pane.scrollable_content_region.width))
+            pane.show(self.controller.card(pane.room))
 
     def _find_out(self) -> None:
         """Check the node at hand and find its Jacobians, in a thread."""

@@ -1,42 +1,21 @@
-"""Texts with style names, as the controller hands them to widgets, which know the colours."""
+"""Texts with style names, as the controller hands them to widgets, and their wrapping."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len, chop_cells
-from textual.content import Content
 
 Piece = tuple[str, str]  # a text and the name of its style
 Row = Sequence[Piece]
 
-# What a style name looks like; colour is never the only sign of anything.
-STYLES = {
-    "": "",
-    "title": "bold",
-    "name": "bold",
-    "value": "$text-success",
-    "gradient": "$text-error",
-    "formula": "$text-primary",
-    "dim": "$foreground 55%",
-    "good": "bold $text-success",
-    "bad": "bold $text-error",
-    "warning": "$text-warning",
-    "current": "bold $text-accent",
-}
+# Names of styles; `app.tcss` says what they look like. Colour is never the only sign of anything.
+STYLES = (
+    "title", "name", "value", "gradient", "formula", "dim", "good", "bad", "warning", "current",
+)  # fmt: skip
 WORD = re.compile(r"\s+|[^\s]+")
 HANGING = 2  # cells that a continued row stands further in than its beginning
-
-
-def content(rows: Iterable[Row], width: int) -> Content:
-    """Rows of pieces as one text; brackets in formulas are never markup."""
-    lines = [
-        Content.assemble(*((text, STYLES.get(style, "")) for text, style in line))
-        for row in rows
-        for line in wrapped(row, width)
-    ]
-    return Content("\n").join(lines)
 
 
 def wrapped(row: Row, width: int) -> Iterator[list[Piece]]:

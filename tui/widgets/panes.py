@@ -1,50 +1,79 @@
-"""Panes of text rows: the node, watches, breakpoints, calls, output; and the status line."""
+"""`Rows`: a pane of styled text: the node, watches, breakpoints, calls, answers, help."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
-from textual.containers import VerticalScroll
-from textual.content import Content
+from rich.segment import Segment
+from rich.style import Style
 from textual.events import Resize
-from textual.widgets import Static
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
 
-from ..pieces import STYLES, Row, content
+from ..pieces import STYLES, Piece, Row, wrapped
 
 
-class Rows(VerticalScroll, can_focus=True):
-    """A titled pane that shows rows of styled text and scrolls."""
+class Rows(ScrollView, can_focus=True):
+    """A titled pane that wraps rows of styled text to its width and scrolls.
 
+    It draws its own lines: other text is a repaint of this pane, while a `Static` of another height
+    would lay out the whole screen anew, which takes longer than all of a step.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"rows--{name}" for name in STYLES}
     DEFAULT_CLASSES = "pane"
 
     def __init__(self, title: str, id: str) -> None:
-        super().__init__(Static(markup=False), id=id)
+        super().__init__(id=id)
         self.border_title = title
         self.rows: list[Row] = []
+        self._lines: list[list[Piece]] = []
+        self._styles: dict[str, Style] = {}
 
     def show(self, rows: Iterable[Row]) -> None:
-        """Show other rows; the layout is made anew only where their number changes."""
+        """Show other rows."""
         rows = list(rows)
         if rows != self.rows:
             self.rows = rows
-            self._draw()
+            self._wrap()
 
-    def _draw(self) -> None:
-        room = self.scrollable_content_region.width or self.app.size.width
-        self.query_one(Static).update(content(self.rows, room))
+    @property
+    def room(self) -> int:
+        """The cells that a line has."""
+        return self.scrollable_content_region.width or self.app.size.width
+
+    def _wrap(self) -> None:
+        room = self.room
+        self._lines = [line for row in self.rows for line in wrapped(row, room)]
+        height = self.styles.height
+        if height is not None and height.is_auto and len(self._lines) != self.virtual_size.height:
+            self.refresh(layout=True)
+        self.virtual_size = Size(room, len(self._lines))
+        self.refresh()
 
     def on_resize(self, event: Resize) -> None:
         """Another width: the rows are wrapped anew."""
-        self._draw()
+        self._wrap()
 
+    def render_line(self, y: int) -> Strip:
+        """One line."""
+        at, width = y + self.scroll_offset.y, self.size.width
+        if at >= len(self._lines):
+            return Strip.blank(width, self.rich_style)
+        line = Strip([Segment(text, self._style(name)) for text, name in self._lines[at]])
+        return line.adjust_cell_length(width, self.rich_style)
 
-class Status(Static):
-    """The line at the top."""
+    def _style(self, name: str) -> Style:
+        if name not in self._styles:
+            known = name in STYLES
+            self._styles[name] = (
+                self.get_component_rich_style(f"rows--{name}") if known else self.rich_style
+            )
+        return self._styles[name]
 
-    def __init__(self, id: str) -> None:
-        super().__init__(markup=False, id=id)
-
-    def show(self, row: Row) -> None:
-        """Show another line."""
-        shown = Content.assemble(*((text, STYLES.get(style, "")) for text, style in row))
-        self.update(shown, layout=False)
+    def notify_style_update(self) -> None:
+        """Another theme: colours are looked up anew."""
+        super().notify_style_update()
+        self._styles.clear()
