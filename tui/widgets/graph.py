@@ -117,15 +117,15 @@ class GraphPane(ScrollView, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         """One row of the window; all of it is drawn when the first of its rows is asked for."""
         if self._picture is None or self._rows is None:
-            return Strip.blank(self.size.width, self.rich_style)
+            return Strip.blank(self.size.width, self._style(""))
         window = (*self._origin(), self.size.width, self.size.height)
         if window != self._window:
             self._window = window
             drawn = self._rows(
-                self._picture, window, self._look, self._look and self._shown(), self._direction
+                self._picture, window, self._look, self._shown(), self._direction
             )
             self._drawn = {at: self._strip(row) for at, row in enumerate(drawn)}
-        return self._drawn.get(y, Strip.blank(self.size.width, self.rich_style))
+        return self._drawn.get(y) or Strip.blank(self.size.width, self._style(""))
 
     def _shown(self) -> int | None:
         return self._current if self._current >= 0 else None

@@ -14,6 +14,8 @@ from textual.strip import Strip
 
 from ..pieces import STYLES, Piece, Row, wrapped
 
+COARSE = 6  # lines by which a pane that scrolls grows and shrinks
+
 
 class Rows(ScrollView, can_focus=True):
     """A titled pane that wraps rows of styled text to its width and scrolls.
@@ -47,10 +49,12 @@ class Rows(ScrollView, can_focus=True):
     def _wrap(self) -> None:
         room = self.room
         self._lines = [line for row in self.rows for line in wrapped(row, room)]
-        height = self.styles.height
-        if height is not None and height.is_auto and len(self._lines) != self.virtual_size.height:
-            self.refresh(layout=True)
-        self.virtual_size = Size(room, len(self._lines))
+        height, count = self.styles.height, len(self._lines)
+        if height is None or not height.is_auto:
+            # Another virtual size lays out the whole screen: a text that fits changes it never,
+            # a longer one every few lines
+            count = max(self.size.height, -(-count // COARSE) * COARSE)
+        self.virtual_size = Size(room, count)
         self.refresh()
 
     def on_resize(self, event: Resize) -> None:
@@ -61,9 +65,9 @@ class Rows(ScrollView, can_focus=True):
         """One line."""
         at, width = y + self.scroll_offset.y, self.size.width
         if at >= len(self._lines):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._style(""))
         line = Strip([Segment(text, self._style(name)) for text, name in self._lines[at]])
-        return line.adjust_cell_length(width, self.rich_style)
+        return line.adjust_cell_length(width, self._style(""))
 
     def _style(self, name: str) -> Style:
         if name not in self._styles:

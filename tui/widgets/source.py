@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
@@ -33,6 +34,7 @@ class SourcePane(ScrollView, can_focus=True):
         self._view: SourceView | None = None
         self._lines: list[str] = []
         self._text = ""
+        self._styles: dict[str, Style] = {}
 
     def show(self, view: SourceView, inside: str) -> None:
         """Show a text with its current line in view; `inside` names the calls around."""
@@ -57,19 +59,30 @@ class SourcePane(ScrollView, can_focus=True):
         """One line with its gutter."""
         left, top = self.scroll_offset
         at = y + top
-        base = self.rich_style
+        style = self._style
+        base = style("")
         if self._view is None or at >= len(self._lines):
             return Strip.blank(self.size.width, base)
-        style = self.get_component_rich_style
         current, marked = at + 1 == self._view.line, at + 1 in self._view.marked
         text = self._lines[at]
         kind = "comment" if text.lstrip().startswith("#") else "text"
-        number = Segment(f"{at + 1:4}", style("source--number"))
-        dot = Segment("●" if marked else " ", style("source--breakpoint"))
-        arrow = Segment("▸ " if current else "  ", style("source--current"))
-        body = Segment(text[left:], style("source--current" if current else f"source--{kind}"))
+        number = Segment(f"{at + 1:4}", style("number"))
+        dot = Segment("●" if marked else " ", style("breakpoint"))
+        arrow = Segment("▸ " if current else "  ", style("current"))
+        body = Segment(text[left:], style("current" if current else kind))
         strip = Strip([number, dot, arrow, body])
         return strip.adjust_cell_length(self.size.width, base)
+
+    def _style(self, name: str) -> Style:
+        if name not in self._styles:
+            found = self.get_component_rich_style(f"source--{name}") if name else self.rich_style
+            self._styles[name] = found
+        return self._styles[name]
+
+    def notify_style_update(self) -> None:
+        """Another theme: colours are looked up anew."""
+        super().notify_style_update()
+        self._styles.clear()
 
     def on_click(self, event: events.Click) -> None:
         """Ask for a breakpoint on the line under the mouse."""
