@@ -53,7 +53,8 @@ class Rows(ScrollView, can_focus=True):
         if height is None or not height.is_auto:
             # Another virtual size lays out the whole screen: a text that fits changes it never,
             # a longer one every few lines
-            count = max(self.size.height, -(-count // COARSE) * COARSE)
+            fits = count <= self.size.height
+            count = self.size.height if fits else -(-count // COARSE) * COARSE
         self.virtual_size = Size(room, count)
         self.refresh()
 
