@@ -135,15 +135,18 @@ class Graph:
         return self.node(self.id(name))
 
     def id(self, name: str) -> int:
-        """The position on the tape of the node called `name`."""
-        found = self.aliases.get(name, self._given_ids.get(name))
-        if found is None:
-            found = self._gradient_id(name)
-        if found is None:
-            found = self.ids.get(name)
+        """The position on the tape of the node called `name`; UnknownNameError without one."""
+        found = self.find(name)
         if found is None:
             raise UnknownNameError(f"no node named '{name}'{suggestion(name, self.ids)}", node=name)
         return found
+
+    def find(self, name: str) -> int | None:
+        """The position on the tape of the node called `name`, None where there is none."""
+        found = self.aliases.get(name, self._given_ids.get(name))
+        if found is None:
+            found = self._gradient_id(name)
+        return self.ids.get(name) if found is None else found
 
     def node(self, at: int) -> Node:
         """The node at position `at` of the tape."""

@@ -25,6 +25,7 @@ from .sampling import sample
 from .stepping import saving
 from .stepping.breakpoints import WATCH, Breakpoint, resolve
 from .stepping.commands import COMMANDS
+from .stepping.expressions import gradient_of
 from .stepping.frames import Frame
 from .stepping.marks import Marks, Meeting, Watch, made_for
 from .stepping.moves import Nudge, entry_of, nudged, with_entry
@@ -142,7 +143,9 @@ class Session:
 
     def value(self, name: str) -> Array | None:
         """A node's value as known now, None where it has not been computed yet."""
-        return self.scope.lookup(self.position)(("value", self.graph.id(name), -1))
+        wrt = gradient_of(self.graph, name)
+        need = ("value", self.graph.id(name), -1) if wrt is None else ("grad", wrt, -1)
+        return self.scope.lookup(self.position)(need)
 
     def gradient(self, name: str) -> Array | None:
         """A node's gradient as known now, None before its last contribution has arrived."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -21,6 +22,7 @@ from graphdbg import GraphError, Session, gradients
 from graphdbg.errors import ShapeError, UnknownNameError, ValueGivenError
 from graphdbg.formulas import local
 from graphdbg.graph import NONE, Graph
+from graphdbg.interpreter import Interpreter
 from graphdbg.sampling import sample
 from graphdbg.stepping import narration
 from graphdbg.stepping.walk import Kind
@@ -139,6 +141,21 @@ def test_nothing_is_known_before_its_time_and_all_at_its_time(session: Session) 
             for position, known in ((places[-1] - 1, False), (places[-1], True)):
                 session.goto(position)
                 assert (session.gradient(graph.names[node]) is not None) == known
+
+
+@SLOW
+@given(SESSIONS)
+def test_the_names_of_the_tape_tell_nothing_early(session: Session) -> None:
+    """`f.d_x` is as unknown as grad(x) before its last contribution."""
+    assert session.backward is not None
+    for at in session.backward.wrt:
+        name = session.graph.names[at]
+        for position in range(session.walk.turn - 1, session.end + 1):
+            session.goto(position)
+            assert same(session.evaluate(f"f.d_{name}"), session.gradient(name))
+    session.goto(session.walk.turn - 1)
+    late = [at for at, phase in enumerate(session.graph.phases) if phase]
+    assert all(session.value(session.graph.names[at]) is None for at in late)
 
 
 def test_a_gradient_of_several_contributions_is_a_sum_that_grows() -> None:
@@ -361,6 +378,15 @@ def test_log_messages_are_filled_in_and_survive_repeated_steps() -> None:
     session = lecture()
     session.break_at("q", log="q = {q}, gradient {grad(q)}")
     assert session.step(12).messages == ("q = 3, gradient —", "q = 3, gradient -4")
+
+
+def test_counting_the_hits_of_a_condition_at_many_places_is_quick() -> None:
+    lines = ["h0 = x", *(f"h{at} = tanh(h{at - 1} + {at})" for at in range(1, 2001))]
+    session = Session(gd.parse("\n".join([*lines, "f = h2000"])), {"x": 3})
+    session.break_at("op tanh", when="value > -2", log="{position}")
+    begin = time.monotonic()
+    assert len(session.run().messages) == 4000
+    assert time.monotonic() - begin < 5  # 8 million looks at the condition took longer
 
 
 def test_breakpoints_on_calls_and_on_lines_inside_functions() -> None:
@@ -656,7 +682,7 @@ def test_texts_that_are_no_session(text: str) -> None:
 # ------------------------------------------------------------------ in words
 
 
-@SLOW
+@settings(SLOW, max_examples=20)
 @given(SESSIONS)
 def test_every_position_can_be_told(session: Session) -> None:
     for position in range(session.end + 1):
@@ -690,6 +716,16 @@ def test_a_call_has_no_local_formula_of_an_operation_inside_it() -> None:
     assert session.frame.kind == Kind.CALL
     lines = "\n".join(narration.lines(session.scope, session.frame))
     assert "∂" in lines and "= 2" not in lines
+
+
+def test_parameters_that_a_library_function_made_stand_on_no_line_of_the_program() -> None:
+    """Their span is in the library, and they are inputs, outside of the call."""
+    session = Session(gd.parse("x: Real[2]; o = mlp(x, [3, 1]); f = sum(o)"))
+    talk = Interpreter(session)
+    for position in range(session.end + 1):
+        session.goto(position)
+        assert session.frame.line in (None, 1)
+        assert talk.execute("list").text
 
 
 def test_local_texts_of_a_graph_too_large_for_explanations() -> None:

@@ -117,7 +117,7 @@ def resolve(walk: Walk, target: str) -> tuple[str, str, list[int]]:
     word = target.strip()
     if word.isdecimal():
         return _line(walk, word)
-    if word in walk.graph:
+    if walk.graph.find(word) is not None:
         return _node(walk, word)
     for finder in (_call, _operation):
         try:

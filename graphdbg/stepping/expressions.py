@@ -132,9 +132,10 @@ class _Parsed:
             for name in (word, word.split(".")[0]):
                 if name in found or (name in FUNCTIONS and _is_called(name, text)):
                     continue
-                at = _node(self.graph, name)
+                at = self.graph.find(name)
                 if at is not None:
-                    need: Need = ("value", at, NONE)
+                    wrt = gradient_of(self.graph, name)
+                    need: Need = ("value", at, NONE) if wrt is None else ("grad", wrt, NONE)
                     found[name] = self._read(need, self._shape(need))
                     self._values[found[name]] = at
                 elif (kind := name.removesuffix(RENAMED)) in HERE:
@@ -148,7 +149,7 @@ class _Parsed:
 
     def _functions(self, text: str) -> dict[str, Callable[..., int]]:
         called = {name: self._apply(name) for name in FUNCTIONS if _is_called(name, text)}
-        return {name: apply for name, apply in called.items() if _node(self.graph, name) is None}
+        return {name: apply for name, apply in called.items() if self.graph.find(name) is None}
 
     def _apply(self, kind: str) -> Callable[..., int]:
         def read(*args: int) -> int:
@@ -222,11 +223,14 @@ def condition(expression: Expression, lookup: Lookup) -> bool | None:
     return bool(number) and not np.isnan(number)
 
 
-def _node(graph: Graph, name: str) -> int | None:
-    try:
-        return graph.id(name)
-    except UnknownNameError:
-        return None
+def gradient_of(graph: Graph, name: str) -> int | None:
+    """The node whose gradient is called `f.d_x` on the tape: x, else None."""
+    for each in reversed(graph.passes):
+        prefix = f"{graph.names[each.of]}.d_"
+        wrt = graph.find(name.removeprefix(prefix)) if name.startswith(prefix) else None
+        if wrt in each.upstream:
+            return wrt
+    return None
 
 
 def _is_called(name: str, text: str) -> bool:
@@ -236,13 +240,13 @@ def _is_called(name: str, text: str) -> bool:
 def reads_here(text: str, graph: Graph) -> bool:
     """Whether a text may read `value`, `upstream` or `position` of the node at hand."""
     words = {word.split(".")[0] for word in WORD.findall(text)}
-    return any(name in words and _node(graph, name) is None for name in HERE)
+    return any(name in words and graph.find(name) is None for name in HERE)
 
 
 def _without_clashes(text: str, graph: Graph) -> str:
     """`value(h) > value` with its bare name renamed: a name is either a function or a number."""
     for name in set(HERE) & set(FUNCTIONS):
-        if _is_called(name, text) and _node(graph, name) is None:
+        if _is_called(name, text) and graph.find(name) is None:
             text = re.sub(rf"(?<![\w.]){name}\b(?!\s*\()", name + RENAMED, text)
     return text
 

@@ -142,7 +142,7 @@ class Frame:
             place = self.graph.place(self.id)
         else:
             place = self.graph.place_of_call(self.event.frame) if self.call else None
-        return place.line if place else None
+        return place.line if place and place.source == self.graph.source else None
 
     @property
     def stack(self) -> tuple[str, ...]:

@@ -141,7 +141,10 @@ class Marks:
         upto = bisect_right(places, position)
         if not mark.condition:
             return upto
-        return sum(_holds(scope, mark, place) for place in places[:upto])
+        held: list[int] = scope.once(("mark", mark.number, "held"), lambda: [0])
+        for place in places[len(held) - 1 : upto]:  # each place is looked at once
+            held.append(held[-1] + _holds(scope, mark, place))
+        return held[upto]
 
     # ---------------------------------------------------------------- stopping
 

@@ -162,7 +162,8 @@ class Scope:
 
     def paths(self, node: int, most: int) -> Ledger:
         """The gradient of a node as a sum over paths; GraphError where it has none."""
-        return ledger(self.trace, self._required(), self.pulling, node, most)
+        with np.errstate(all="ignore"):  # an infinite product is shown as such
+            return ledger(self.trace, self._required(), self.pulling, node, most)
 
     def gradient_of(self, node: int) -> Array:
         """A node's gradient at the end of the pass; GraphError where none is on the tape."""

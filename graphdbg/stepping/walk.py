@@ -17,6 +17,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 from ..graph import NONE, Graph, Pass, cone
 from ..ops import LEAVES
@@ -165,7 +166,28 @@ class Walk:
 
     def has_value(self, node: int, position: int) -> bool:
         """Whether a node's value has been computed; inputs and literals always are."""
-        return self.value_at.get(node, 0) <= position
+        at = self.value_at.get(node)
+        if at is None:
+            at = self._known_at.get(node, self.end) if self.graph.phases[node] else 0
+        return at <= position
+
+    @cached_property
+    def _known_at(self) -> dict[int, int]:
+        """Where the nodes of the backward pass itself are known: gradients, and what leads to them.
+
+        A node that is the gradient of several others is known with the first of them.
+        """
+        found: dict[int, int] = {}
+        if self.backward is not None:
+            for y, g in self.backward.upstream.items():
+                parts = self.parts_at.get(y)
+                at = self.turn if y == self.backward.of else self.visit_at.get(y, self.end)
+                at = parts[-1] if parts and y != self.backward.of else at
+                found[g] = min(at, found.get(g, self.end))
+        for node, origin in enumerate(self.graph.origins):
+            if self.graph.phases[node] and node not in found and origin in self.visit_at:
+                found[node] = min(self.visit_at[origin] + 1, self.end)
+        return found
 
     def arrived(self, node: int, position: int) -> int:
         """How many of the contributions to a node's gradient have been added up."""
