@@ -390,7 +390,9 @@ class Interpreter:
         if not equals or not name.strip() or not text.strip():
             raise GraphError("set takes a name and a value, such as set x = 3")
         text = text.strip()
-        value = read_file(name, text[1:]) if text.startswith("@") else self._given(text)
+        value = (
+            read_file(name.strip(), text[1:].strip()) if text.startswith("@") else self._given(text)
+        )
         self.session.set(name.strip(), value)
         return self._here([f"{name.strip()} = {brief(np.asarray(value))}"], moved=True)
 

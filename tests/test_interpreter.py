@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -152,6 +153,15 @@ def test_undo_says_which_input_has_its_old_value_again() -> None:
     assert talk.execute("undo").text.startswith("z = -4\n")
     with pytest.raises(GraphError, match="there is nothing to take back"):
         talk.execute("undo")
+
+
+def test_set_reads_files(tmp_path: Path) -> None:
+    (tmp_path / "W.csv").write_text("1,2\n3,5\n")
+    talk = fresh()
+    talk.execute(f"set W = @ {tmp_path / 'W.csv'}")
+    assert talk.session.point["W"].tolist() == [[1, 2], [3, 5]]
+    with pytest.raises(GraphError, match="cannot read '.*none.npy' for 'W': No such file"):
+        talk.execute(f"set W = @{tmp_path / 'none.npy'}")
 
 
 @pytest.mark.parametrize(
