@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from graphdbg.rendering.channels import STRAIGHT, ports, surplus
@@ -94,6 +94,7 @@ def test_boxes_and_lines_keep_apart(graph: Graph, most: int) -> None:
 
 
 @given(graphs())
+@example(([(1, 1)] * 4, [(0, 2), (0, 3), (1, 2), (1, 3)]))
 @settings(deadline=None, max_examples=200)
 def test_lines_that_share_a_column_enter_the_same_box(graph: Graph) -> None:
     made = made_of(graph)
@@ -101,7 +102,8 @@ def test_lines_that_share_a_column_enter_the_same_box(graph: Graph) -> None:
     for band in made.bands:
         for net in band.nets:
             for entry in net.entries:
-                targets.setdefault((net.cell, entry.via), set()).add(entry.child)
+                for column in (entry.via, entry.column):  # the jog, and below it the entry itself
+                    targets.setdefault((net.cell, column), set()).add(entry.child)
     for (x, _), pieces in line_cells(made).items():
         downs = [net for net, way in pieces if way == "down"]
         if len(downs) > 1:
@@ -213,3 +215,14 @@ def test_isotonic_regression_is_a_projection(given: Sequence[tuple[int, int]]) -
 def test_the_longest_nets_are_given_up() -> None:
     assert surplus({1: (0, 9), 2: (1, 3), 3: (2, 4), 4: (5, 8)}, most=2) == [1]
     assert surplus({1: (0, 9), 2: (0, 0)}, most=1) == []
+
+
+def test_a_long_chain_does_not_drift() -> None:
+    """An input at every step, and shared ones whose far uses are stubs: the chain stays upright."""
+    steps = 200
+    own = [edge for at in range(steps) for edge in ((at, at + 1), (steps + 1 + at, at + 1))]
+    shared = [edge for at in range(steps) for edge in ((at, at + 1), (steps + 1 + at % 3, at + 1))]
+    for edges in (own, shared):
+        count = max(max(edge) for edge in edges) + 1
+        made = layout([(16, 3)] * count, edges)
+        assert made.width < 16 * 8

@@ -17,8 +17,9 @@ ROUNDS = 6  # sweeps over the ranks
 MANY = 5000  # cells from which half as many sweeps have to do
 STIFF = 6.0  # the weight of a bend: a long line that is straight is worth more than a centred box
 MAIN_ROAD = 3  # an operand that was computed draws a box to it so many times as much as an input
+SHORT = 24  # ranks of a drawing that is balanced rather than straight
 GIVING_WAY = 0.2  # the weight of a cell without neighbours on the side that was placed before
-LOOSE = 1e-3  # the weight of a wish to stay, for cells without neighbours
+LOOSE = 1e-3  # the weight of a wish to stay, for cells without neighbours; of inputs if long
 
 
 def slots(made: Skeleton, gap: int) -> list[int]:
@@ -75,17 +76,19 @@ def place(
 
 
 def _main_roads(made: Skeleton) -> list[list[int]]:
-    """The guides above each cell, those that were computed several times if inputs are among them.
+    """The guides above each cell: those that were computed go before inputs.
 
     So the main road of a computation runs nearly straight down, and inputs join it from the side.
+    In a short drawing they have a say as well, which balances it; a long chain that takes an input
+    in at every step would drift off, a little each time.
     """
     roots = [not each for each in made.parents]
+    short = len(made.ranks) <= SHORT
     found = list(made.above)
     for at, parents in enumerate(found):
-        if len(parents) > 1:
-            computed = [parent for parent in parents if not roots[parent]]
-            if 0 < len(computed) < len(parents):
-                found[at] = parents + computed * (MAIN_ROAD - 1)
+        computed = [parent for parent in parents if not roots[parent]]
+        if 0 < len(computed) < len(parents):
+            found[at] = parents + computed * (MAIN_ROAD - 1) if short else computed
     return found
 
 
@@ -98,6 +101,7 @@ def _wishes(
     both: bool,
 ) -> Iterator[tuple[float, float]]:
     """Where the neighbours of each cell are on average, and how much that weighs."""
+    long = len(made.ranks) > SHORT
     for at in cells:
         others = near[at] + far[at] if both else near[at] or far[at]
         if not others:
@@ -105,7 +109,8 @@ def _wishes(
         elif made.kinds[at] == BEND:
             yield _straight(made, near[at], far[at], middle), STIFF
         else:
-            weight = len(others) if near[at] else GIVING_WAY
+            is_input = long and not made.parents[at] and bool(made.children[at])
+            weight = LOOSE if is_input else len(others) if near[at] else GIVING_WAY
             yield sum(map(middle.__getitem__, others)) / len(others), weight
 
 
