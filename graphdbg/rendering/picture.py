@@ -47,7 +47,7 @@ class Picture:
     >>> graph = gd.parse("f=(x+y)z")
     >>> picture = Picture(graph, (), "card")
     >>> [graph.names[at] for at in picture.vertices], picture.width, picture.height
-    (['x', 'y', 'q', 'z', 'f'], 52, 11)
+    (['x', 'y', 'q', 'z', 'f'], 46, 11)
     """
 
     def __init__(self, graph: Graph, folded: Collection[int] = (), zoom: str = "card") -> None:
