@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .assignments import read_file
 from .errors import GraphError, UnknownNameError, ValueGivenError
 from .operations import operation
+from .records import text_of
 from .session import Session, Stop
 from .sizes import to_text
 from .stepping import listings, narration
@@ -441,10 +442,4 @@ class Interpreter:
 
 def load(path: str) -> Session:
     """The session in a file that `save` wrote; GraphError where there is none."""
-    try:
-        text = Path(path).read_text("utf-8")
-    except OSError as error:
-        raise GraphError(f"cannot read '{path}': {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise GraphError(f"cannot read '{path}': it is not text in UTF-8") from error
-    return Session.from_json(text)
+    return Session.from_json(text_of(path))

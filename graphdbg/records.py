@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 from . import ops
@@ -31,6 +32,16 @@ def _short(found: Json) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def text_of(path: str | Path, what: str = "") -> str:
+    """The text of a file; GraphError where it cannot be read. `what` says in it what is read."""
+    try:
+        return Path(path).read_text("utf-8-sig")
+    except OSError as error:
+        raise GraphError(f"cannot read {what}'{path}': {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise GraphError(f"cannot read {what}'{path}': it is not text in UTF-8") from error
+
+
 class Reader:
     """A dict from a file, whose entries are asked for by type; GraphError names the place."""
 
@@ -38,6 +49,13 @@ class Reader:
         if not isinstance(data, dict):
             refuse(where or "the whole", "an object", data)
         self.data, self.where = data, where
+
+    def require(self, name: str, version: int) -> None:
+        """Raise GraphError unless the file says that it is of this format and version."""
+        if self.text("format") != name:
+            refuse("format", f"'{name}'", self.data["format"])
+        if self.integer("version") != version:
+            refuse("version", f"{version}, the version this program knows", self.data["version"])
 
     def get(self, key: str, kind: type, expected: str) -> Any:
         """The entry `key`, which must be of `kind`."""

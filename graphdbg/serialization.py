@@ -26,6 +26,7 @@ from .records import (
     refuse,
     shape_in,
     shape_out,
+    text_of,
 )
 from .scalars import TABLE
 from .sizes import Shape, to_text
@@ -44,13 +45,7 @@ def save(graph: Graph, path: str | Path) -> None:
 
 def load(path: str | Path) -> Graph:
     """The graph in a file made by `save`; GraphError where it cannot be read or is not one."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise GraphError(f"cannot read '{path}': {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise GraphError(f"cannot read '{path}': it is not text in UTF-8") from error
-    return from_json(text)
+    return from_json(text_of(path))
 
 
 def to_json(graph: Graph) -> str:
@@ -111,10 +106,7 @@ def graph_to_dict(graph: Graph) -> dict[str, Json]:
 def graph_from_dict(data: Json) -> Graph:
     """The graph of `graph_to_dict`; GraphError, naming the place, where the data is not one."""
     reader = Reader(data)
-    if reader.text("format") != FORMAT:
-        refuse("format", f"'{FORMAT}'", data["format"])
-    if reader.integer("version") != VERSION:
-        refuse("version", f"{VERSION}, the version this program knows", data["version"])
+    reader.require(FORMAT, VERSION)
     sources = [Source(each.text("text"), each.text("name")) for each in reader.objects("sources")]
     spans = [_span_in(row, sources, where) for where, row in reader.rows("spans")]
     operations = [op_from_dict(each) for each in reader.objects("operations")]

@@ -17,6 +17,7 @@ from pathlib import Path
 from .. import lazy
 from ..errors import GraphError
 from ..interpreter import Interpreter
+from ..records import text_of
 from ..session import Session
 from . import opening, painting
 
@@ -45,13 +46,8 @@ def debug(args: Namespace) -> int:
 
 def script(path: str) -> list[str]:
     """The commands in a file, without its empty lines; GraphError where it cannot be read."""
-    try:
-        text = Path(path).read_text("utf-8-sig")
-    except OSError as error:
-        raise GraphError(f"cannot read the script '{path}': {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise GraphError(f"cannot read the script '{path}': it is not text in UTF-8") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    lines = text_of(path, "the script ").splitlines()
+    return [line.strip() for line in lines if line.strip()]
 
 
 def greeting(session: Session) -> Iterator[str]:

@@ -83,10 +83,7 @@ def _told_of_sessions() -> Iterator[None]:
 
 def _read(data: Json) -> Saved:
     reader = Reader(data)
-    if reader.text("format") != FORMAT:
-        refuse("format", f"'{FORMAT}'", data["format"])
-    if reader.integer("version") != VERSION:
-        refuse("version", f"{VERSION}, the version this program knows", data["version"])
+    reader.require(FORMAT, VERSION)
     graph = graph_from_dict(data.get("graph"))
     point = dict(_array_in(each) for each in reader.objects("point"))
     if set(point) != set(graph.inputs):
