@@ -16,56 +16,35 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.geometry import Size
 from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES
 from textual.widgets import Footer, Static
-from textual.worker import get_current_worker
 
 from graphdbg.errors import GraphError
-from graphdbg.stepping.commands import COMMANDS
+from graphdbg.graph import suggestion
+from graphdbg.stepping.commands import COMMANDS, find
 
-from . import lazy
+from .keys import LONG, ON_NODE, PAN, TYPED, bindings
 from .messages import LinePicked, NodeSelected, Scrubbed, Submitted
-from .screens.help import PRINTED, Help
+from .screens.help import Help
 from .themes import THEMES
 from .widgets.command import CommandLine
 from .widgets.graph import GraphPane
 from .widgets.panes import Rows
 from .widgets.source import SourcePane
 from .widgets.timeline import Timeline
+from .work import Work
 
 if TYPE_CHECKING:
     from graphdbg import Session
+    from graphdbg.interpreter import Reply
 
     from .controller import Controller
 
 LEAST = (60, 16)  # columns and rows of a terminal in which the panes can be read
 NARROW, SHORT = 110, 32  # below, the calls and one of watches and breakpoints are left out
 PANES = ("graph", "node", "source", "watches", "breakpoints")
+COLLECTION = (700, 10, 1_000)  # as Python's own, but a full one a hundred times rarer
 SHORT_ANSWER = 3  # lines that are shown without a pane around them
-PAN = {"left": (-8, 0), "right": (8, 0), "up": (0, -4), "down": (0, 4)}
-# What a narrow footer shows; more follow where there is room.
-FOOTER = ("step", "next", "continue", "reverse-next", "break", "explain", "help", "quit")
-# Commands that need a word after them: the key opens the command line with it.
-TYPED = ("search",)
-# Commands of keys on the selected node.
-ON_NODE = ("until", "reverse-until", "path", "check")
-
-
-def bindings() -> list[BindingType]:
-    """A binding for each key of `COMMANDS`; the footer shows those that have a label."""
-    made: list[BindingType] = []
-    for each in sorted(COMMANDS, key=lambda each: each.name not in FOOTER):
-        for at, key in enumerate(each.keys):
-            made.append(
-                Binding(
-                    key,
-                    f"do('{each.name}', '{key}')",
-                    each.label or each.name,
-                    show=bool(each.label) and at == 0,
-                    key_display=PRINTED.get(key),
-                    priority=key in ("f1",),
-                )
-            )
-    return made
 
 
 class Debugger(App[None]):
@@ -83,9 +62,13 @@ class Debugger(App[None]):
     def __init__(self, open_session: Callable[[], Session], theme: str | None = None) -> None:
         super().__init__()
         self._open_session = open_session
-        self._wanted_theme = theme
+        for each in THEMES.values():
+            self.register_theme(each)
+        name = theme or "dark"
+        self.theme = THEMES[name].name if name in THEMES else name
         self.controller: Controller | None = None
         self.failure: Exception | None = None
+        self.work = Work(self)
 
     # ---------------------------------------------------------------- building
 
@@ -116,44 +99,29 @@ class Debugger(App[None]):
             yield Static("opening …  (q leaves)", markup=False)
 
     def on_mount(self) -> None:
-        """Choose the theme; open the session behind the first paint."""
-        for theme in THEMES.values():
-            self.register_theme(theme)
-        name = self._wanted_theme or "dark"
-        self.theme = THEMES[name].name if name in THEMES else name
+        """Open the session behind the first paint."""
         self._fit(self.size)
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
-        self.run_worker(self._open, thread=True, exit_on_error=False, group="open")
+        self.work.open(self._open_session)
 
-    def _open(self) -> None:
-        """In a thread: make the controller, telling what is done meanwhile."""
-        worker = get_current_worker()
-
-        def tell(text: str) -> None:
-            if not worker.is_cancelled:
-                self.call_from_thread(self._tell_opening, text)
-
-        try:
-            made = lazy.controller()(self._open_session, tell)
-        except Exception as error:  # told by `run`, when the terminal is itself again
-            self.failure = error
-            self.call_from_thread(self.exit, None, 1)
-            return
-        if not worker.is_cancelled:
-            self.call_from_thread(self._opened, made)
-
-    def _tell_opening(self, text: str) -> None:
+    def tell_opening(self, text: str) -> None:
+        """Say what is done while the session is opened."""
         self.query_one("#opening Static", Static).update(f"{text} …  (q leaves)")
 
-    def _opened(self, controller: Controller) -> None:
+    def opened(self, controller: Controller) -> None:
+        """Show the session."""
         self.controller = controller
         self.query_one("#opening").display = False
         self.refresh_panes()
         self.set_focus(self.query_one("#graph"))
-        gc.collect()  # once, now: a collection of a large tape in the middle of a step is felt
+        # A full collection goes through a large tape and is felt in the middle of a step: it was
+        # off while opening, and is rare from now on
+        gc.collect()
         gc.freeze()
+        gc.set_threshold(*COLLECTION)
+        gc.enable()
 
     def on_resize(self, event: Resize) -> None:
         """Another size of the terminal: other panes fit."""
@@ -184,7 +152,7 @@ class Debugger(App[None]):
         self.query_one("#graph", GraphPane).show(
             found.picture, found.rows, found.look, found.current, found.direction, found.selected
         )
-        self._draw_node()
+        self.draw_node()
         inside = " > ".join(found.session.frame.stack)
         self.query_one("#source", SourcePane).show(found.source(), f"in {inside}" if inside else "")
         self.query_one("#calls", Rows).show(found.stack())
@@ -192,33 +160,13 @@ class Debugger(App[None]):
         self.query_one("#breakpoints", Rows).show(found.breakpoints())
         self.query_one("#timeline", Timeline).show(found.timeline())
         if found.wanted() is not None:
-            self.set_timer(0.15, self._find_out)  # a person who steps on fast does not wait for it
+            self.work.find_out_soon()
 
-    def _draw_node(self) -> None:
+    def draw_node(self) -> None:
+        """Draw the node pane."""
         pane = self.query_one("#node", Rows)
         if self.controller is not None:
             pane.show(self.controller.card(pane.room))
-
-    def _find_out(self) -> None:
-        """Check the node at hand and find its Jacobians, in a thread."""
-        found = self.controller
-        node = found.wanted() if found else None
-        if found is None or node is None:
-            return
-
-        def work() -> None:
-            try:
-                result = found.find_out(node)
-            except GraphError:  # the pane goes on saying that it is not checked
-                return
-            self.call_from_thread(self._found_out, node, result)
-
-        self.run_worker(work, thread=True, exclusive=True, group="check", exit_on_error=False)
-
-    def _found_out(self, node: int, result: object) -> None:
-        if self.controller is not None:
-            self.controller.keep(node, result)  # type: ignore[arg-type]
-            self._draw_node()
 
     def say(self, text: str, style: str = "") -> None:
         """Show an answer: a short one in a line above the timeline, a long one in its pane."""
@@ -264,18 +212,32 @@ class Debugger(App[None]):
         found = self.controller
         if found is None:
             return
+        command = find(line.split()[0]) if line.split() else None
+        if command is not None and command.name in LONG:
+            self.work.long(line, lambda: found.run(line), lambda reply: self._replied(line, reply))
+            return
         try:
-            reply = found.run(line)
+            self._replied(line, found.run(line))
         except GraphError as error:
             self.say(str(error), "bad")
-            return
+
+    def _replied(self, line: str, reply: Reply) -> None:
+        assert self.controller is not None
         if reply.leaves:
             self.exit()
             return
-        told = found.told(line, reply)
+        told = self.controller.told(line, reply)
         if told:
             self.say(told)
-        self.refresh_panes()
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw every pane; a picture that takes long is laid out in a thread first."""
+        found = self.controller
+        if found is None or found.is_drawn:
+            self.refresh_panes()
+        else:
+            self.work.long("drawing", found.draw, lambda _: self.refresh_panes())
 
     def _type(self, text: str) -> None:
         line = self.query_one("#command", CommandLine)
@@ -309,12 +271,12 @@ class Debugger(App[None]):
     def _do_fold(self, key: str) -> None:
         assert self.controller is not None
         self.say(self.controller.fold())
-        self.refresh_panes()
+        self.redraw()
 
     def _do_zoom(self, key: str) -> None:
         assert self.controller is not None
         self.controller.next_zoom()
-        self.refresh_panes()
+        self.redraw()
 
     def _do_current(self, key: str) -> None:
         assert self.controller is not None
@@ -371,7 +333,8 @@ class Debugger(App[None]):
         self.set_focus(self.query_one(f"#{name}"))
 
     def action_close(self) -> None:
-        """Close the answers and the command line."""
+        """Close the answers and the command line, and leave what takes long."""
+        self.work.leave()
         self.hush()
         self.query_one("#command").display = False
         self.set_focus(self.query_one("#graph"))
@@ -433,8 +396,14 @@ def run(
 ) -> int:
     """The exit code of the app on the session that `open_session` makes, after the first paint.
 
-    Raises what opening the session raised, and what went wrong inside the app.
+    Raises GraphError for a theme there is none of, what opening the session raised, and what went
+    wrong inside the app.
     """
+    known = [*THEMES, *BUILTIN_THEMES]
+    if theme is not None and theme not in known:
+        raise GraphError(
+            f"no theme '{theme}'{suggestion(theme, known)}; there are: {', '.join(known)}"
+        )
     app = Debugger(open_session, theme)
     app.run(inline=inline)
     failure = app.failure or app._exception

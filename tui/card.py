@@ -35,6 +35,7 @@ class Findings:
 
     jacobians: dict[str, dict[str, Formula]] = field(default_factory=dict)
     checks: dict[int, Report] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
 
 
 class Card:
@@ -157,7 +158,9 @@ class Card:
         if session.backward is None or self.node not in session.backward.upstream:
             return
         if report is None:
-            yield [(f"{UNKNOWN} not checked yet (v checks it)", "dim")]
+            refused = self.findings.refused.get(self.node)
+            told = f"not checked: {refused}" if refused else "not checked yet (v checks it)"
+            yield [(f"{UNKNOWN} {told}", "dim")]
             return
         worst = max((row.error for row in report.rows), default=0.0)
         error = f"{worst:.0e}" if worst else "0"

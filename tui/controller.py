@@ -30,6 +30,7 @@ from .card import Card, Findings
 from .pieces import Row
 
 Array = NDArray[Any]
+Found = tuple[Report, dict[str, Formula]]
 OPEN_NODES = 16  # nodes of a program; with more of them, calls are drawn folded at first
 CHECKED_NODES = 3_000  # of a tape whose gradients are checked without being asked
 MANY_NODES = 2_000  # drawn as lines and not as cards at first
@@ -84,7 +85,7 @@ class Controller:
         """Fold, zoom and select as fits the program of a new session."""
         graph = self.session.graph
         nodes = len(self.session.walk.value_at)
-        fold = nodes > OPEN_NODES
+        fold = OPEN_NODES < nodes <= MANY_NODES  # in a large one no step may need a new drawing
         self.folded = frozenset(range(len(graph.calls))) if fold else frozenset()
         self.zoom = ZOOMS[1] if nodes > MANY_NODES else ZOOMS[0]
         self._pictures.clear()
@@ -102,6 +103,7 @@ class Controller:
             self._reset()
         if self.session.scope is not scope:
             self.findings.checks.clear()
+            self.findings.refused.clear()
         if self.session.position != position or self.session.scope is not scope:
             self.follow()
         return reply
@@ -160,27 +162,41 @@ class Controller:
             return None
         if frame.id not in session.backward.upstream or len(session.graph) > CHECKED_NODES:
             return None
-        known = frame.node in self.findings.jacobians and frame.id in self.findings.checks
-        return None if known else frame.id
+        findings = self.findings
+        known = frame.node in findings.jacobians and frame.id in findings.checks
+        return None if known or frame.id in findings.refused else frame.id
 
-    def find_out(self, node: int) -> tuple[Scope, Report, dict[str, Formula]]:
+    def find_out(self, node: int) -> Found:
         """The check and the local Jacobians of a node: for a thread, it changes nothing."""
         session = self.session
-        scope, name = session.scope, session.graph.names[node]
         try:
-            jacobians = session.jacobians(name)
+            jacobians = session.jacobians(session.graph.names[node])
         except GraphError:  # too large, or withheld since it disagreed: then none is shown
             jacobians = {}
-        return scope, scope.check(node), jacobians
+        return session.scope.check(node), jacobians
 
-    def keep(self, node: int, found: tuple[Scope, Report, dict[str, Formula]]) -> None:
-        """Take what `find_out` found, unless the numbers have changed meanwhile."""
-        scope, report, jacobians = found
+    def keep(self, node: int, scope: Scope, found: Found | str) -> None:
+        """Take what `find_out` found, or why it did not, unless the numbers have changed since."""
+        if isinstance(found, str):
+            self.findings.refused[node] = found
+            return
+        report, jacobians = found
         self.findings.jacobians[self.session.graph.names[node]] = jacobians
         if scope is self.session.scope:
             self.findings.checks[node] = report
 
     # ---------------------------------------------------------------- picture
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the picture for what is folded and zoomed now is there, or made in no time."""
+        return (self.folded, self.zoom) in self._pictures or (
+            len(self.session.walk.value_at) <= MANY_NODES
+        )
+
+    def draw(self) -> Picture:
+        """Make the picture: for a thread, where it takes long."""
+        return self.picture
 
     @property
     def picture(self) -> Picture:

@@ -101,11 +101,12 @@ class GraphPane(ScrollView, can_focus=True, inherit_bindings=False):
                 box.y + box.height // 2 - height // 2,
                 animate=False,
                 immediate=True,
+                force=True,  # the scroll bars that would allow it are only there after a layout
             )
 
     def pan(self, dx: int, dy: int) -> None:
         """Move the window."""
-        self.scroll_relative(dx, dy, animate=False, immediate=True)
+        self.scroll_relative(dx, dy, animate=False, immediate=True, force=True)
 
     def _origin(self) -> tuple[int, int]:
         """Where the window begins on the picture; a small picture is centred."""
