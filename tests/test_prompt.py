@@ -10,11 +10,8 @@ them (and read the difference before committing it):
 from __future__ import annotations
 
 import io
-import os
 import re
-import select
 import shlex
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +21,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from terminal import Terminal
 
 from graphdbg import cli
 from graphdbg.commandline import painting, prompt
@@ -219,56 +217,8 @@ def test_history_stands_where_the_platform_keeps_state(monkeypatch: pytest.Monke
     assert prompt.history_file() == Path("/home/somebody/.local/state/graphdbg/history")
 
 
-class Terminal:
-    """A prompt in a pseudo-terminal: send keys, wait for text."""
-
-    def __init__(self, state: Path, *words: str, **environment: str) -> None:
-        self.pty = pytest.importorskip("pty")
-        master, slave = self.pty.openpty()
-        env = {**os.environ, "TERM": "xterm", "XDG_STATE_HOME": str(state), **environment}
-        env = {key: value for key, value in env.items() if value}
-        command = [sys.executable, "-m", "graphdbg", "debug", *words]
-        self.process = subprocess.Popen(
-            command, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True,
-            preexec_fn=lambda: _controlling(slave),
-        )  # fmt: skip
-        os.close(slave)
-        self.master, self.seen = master, ""
-
-    def send(self, keys: str) -> None:
-        os.write(self.master, keys.encode())
-
-    def wait(self, text: str, seconds: float = 20) -> str:
-        """What came up to and with `text`; it fails where that does not come."""
-        until = time.monotonic() + seconds
-        while text not in self.seen:
-            assert time.monotonic() < until, f"waited for {text!r}, found {self.seen!r}"
-            if select.select([self.master], [], [], 0.1)[0]:
-                self.seen += os.read(self.master, 65536).decode("utf-8", "replace")
-        before, found, self.seen = self.seen.partition(text)
-        return before + found
-
-    def code(self) -> int:
-        return self.process.wait(timeout=20)
-
-    def __enter__(self) -> Terminal:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait(timeout=20)
-        os.close(self.master)
-
-
-def _controlling(slave: int) -> None:
-    import fcntl
-    import termios
-
-    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-
-
 def test_a_walk_in_a_terminal(tmp_path: Path) -> None:
-    with Terminal(tmp_path, *LECTURE, NO_COLOR="") as terminal:
+    with Terminal("debug", *LECTURE, NO_COLOR="", XDG_STATE_HOME=str(tmp_path)) as terminal:
         terminal.wait("(gd) ")
         terminal.send("sear\tq\r")  # Tab completes
         assert "q = x + y" in terminal.wait("q = x + y")
@@ -287,7 +237,7 @@ def test_a_walk_in_a_terminal(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_a_long_command_and_not_the_session(tmp_path: Path) -> None:
-    with Terminal(tmp_path, *LECTURE, NO_COLOR="1") as terminal:
+    with Terminal("debug", *LECTURE, NO_COLOR="1", XDG_STATE_HOME=str(tmp_path)) as terminal:
         terminal.wait("(gd) ")
         terminal.send("print sum([sin(i*x) for i in range(1000000)])\r")
         terminal.wait("\n")
@@ -304,7 +254,7 @@ def test_ctrl_c_ends_a_long_command_and_not_the_session(tmp_path: Path) -> None:
 
 def test_a_history_nobody_may_write_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "graphdbg").write_text("a file where the folder should be")
-    with Terminal(tmp_path, *LECTURE) as terminal:
+    with Terminal("debug", *LECTURE, XDG_STATE_HOME=str(tmp_path)) as terminal:
         terminal.wait("(gd) ")
         terminal.send("q\r")
         assert terminal.code() == 0
