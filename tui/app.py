@@ -7,6 +7,7 @@ before the session is loaded; what takes long (opening, checking) runs in thread
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
@@ -69,6 +70,7 @@ class Debugger(App[None]):
         self.controller: Controller | None = None
         self.failure: Exception | None = None
         self.work = Work(self)
+        self._started_by = os.getppid()
 
     # ---------------------------------------------------------------- building
 
@@ -102,6 +104,13 @@ class Debugger(App[None]):
         """Open the session behind the first paint."""
         self._fit(self.size)
         self.call_after_refresh(self._begin)
+        if "TEXTUAL_DRIVER" in os.environ:  # in a browser: the server is the parent
+            self.set_interval(1.0, self._leave_with_server)
+
+    def _leave_with_server(self) -> None:
+        """End with the server: Textual would read on from its closed pipe, on a whole core."""
+        if os.getppid() != self._started_by:
+            self.exit()
 
     def _begin(self) -> None:
         self.work.open(self._open_session)

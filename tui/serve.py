@@ -22,7 +22,8 @@ src: url("{{ config.static.url }}fonts/RobotoMono-VariableFont_wght.ttf"); }</st
 
 def run(words: list[str], host: str, port: int) -> int:
     """Serve `graphdbg step WORDS` until interrupted; 0."""
-    command = shlex.join([sys.executable, "-m", "graphdbg", "step", *words])
+    # `exec`: so that the app's parent is this server and no shell, and it ends when the server does
+    command = "exec " + shlex.join([sys.executable, "-m", "graphdbg", "step", *words])
     with tempfile.TemporaryDirectory() as folder:
         copy_templates(Path(folder))
         Server(command, host=host, port=port, title="graphdbg", templates_path=folder).serve()
