@@ -163,6 +163,42 @@ def test_the_command_line() -> None:
     drive(opened(*LECTURE), script, size=(140, 40))
 
 
+def test_the_footer_shows_whole_keys_that_can_be_clicked() -> None:
+    async def script(app: Debugger, pilot: Any) -> None:
+        last = screen_text(app).split("\n")[app.size.height - 1]
+        assert last.startswith(" s step  n next  c continue  N back")
+        assert last.rstrip().split()[-1] in {each.label for each in COMMANDS}
+        await pilot.click("#keys", offset=(last.index("n next"), 0))
+        assert found(app).position == 1
+        await press(pilot, "colon")
+        assert "Enter run" in screen_text(app)
+        await press(pilot, "escape")
+        assert "s step" in screen_text(app)
+
+    drive(opened(*LECTURE), script, size=(80, 24))
+
+
+def test_a_long_command_can_be_left() -> None:
+    """Esc drops what a check will bring; the session goes on."""
+
+    async def script(app: Debugger, pilot: Any) -> None:
+        heard: list[str] = []
+
+        def slow() -> str:
+            time.sleep(0.8)
+            return "late"
+
+        app.work.long("checking", slow, heard.append)
+        await pilot.pause(0.5)
+        assert "checking … (Esc leaves it)" in screen_text(app)
+        await press(pilot, "s", "escape")
+        assert found(app).position == 1
+        await pilot.pause(0.6)
+        assert heard == []
+
+    drive(opened(*LECTURE), script)
+
+
 def test_search() -> None:
     async def script(app: Debugger, pilot: Any) -> None:
         await press(pilot, "slash")

@@ -14,21 +14,22 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.events import Resize
+from textual.events import DescendantFocus, Resize
 from textual.geometry import Size
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from graphdbg.errors import GraphError
 from graphdbg.graph import suggestion
 from graphdbg.stepping.commands import COMMANDS, find
 
-from .keys import LONG, ON_NODE, PAN, TYPED, bindings
+from .keys import LONG, ON_NODE, PAN, TYPED, TYPING, bindings, footer
 from .messages import LinePicked, NodeSelected, Scrubbed, Submitted
 from .screens.help import Help
 from .themes import THEMES
 from .widgets.command import CommandLine
+from .widgets.footer import Keys
 from .widgets.graph import GraphPane
 from .widgets.panes import Rows
 from .widgets.source import SourcePane
@@ -95,7 +96,7 @@ class Debugger(App[None]):
             yield Rows("", "message")
             yield CommandLine(self._complete, "command")
         yield Timeline("timeline")
-        yield Footer(show_command_palette=False)
+        yield Keys("keys")
         yield Static("", id="small", markup=False)
         with Vertical(id="opening"):
             yield Static("opening …  (q leaves)", markup=False)
@@ -103,6 +104,7 @@ class Debugger(App[None]):
     def on_mount(self) -> None:
         """Open the session behind the first paint."""
         self._fit(self.size)
+        self.query_one("#keys", Keys).show(footer())
         self.call_after_refresh(self._begin)
         if "TEXTUAL_DRIVER" in os.environ:  # in a browser: the server is the parent
             self.set_interval(1.0, self._leave_with_server)
@@ -193,6 +195,11 @@ class Debugger(App[None]):
             self.query_one(name).display = False
 
     # ---------------------------------------------------------------- actions
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """The footer shows the keys that are live."""
+        typing = isinstance(event.widget, CommandLine)
+        self.query_one("#keys", Keys).show(TYPING if typing else footer())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys are letters while a command is typed."""
