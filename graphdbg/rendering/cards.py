@@ -151,7 +151,7 @@ def _line(label: Label, look: Look, wide: int, back: bool) -> list[Run]:
     current = look.state == "current"
     edge = "┃" if current else " "
     border = "current" if current else "blank"
-    sign = ("▸", "selected") if look.selected else (edge, border)
+    sign = ("▸", "selected") if look.selected else (" ", "blank")
     name = clip(label.name, WIDEST_NAME)
     if label.is_call:
         name = f"⊞ {name}"
@@ -159,7 +159,7 @@ def _line(label: Label, look: Look, wide: int, back: bool) -> list[Run]:
     room = wide - width(name) - 4
     shown = fit(text or UNKNOWN, label.room)
     return [
-        ("●", "breakpoint") if look.breakpoint else (" ", "blank"),
+        ("●", "breakpoint") if look.breakpoint else (edge, border),
         sign,
         (name, "name"),
         (padded(f" {'∂' if back else '='} {shown}", room + 1), style if text else "pending"),
