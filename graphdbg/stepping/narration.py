@@ -363,7 +363,7 @@ def ledger_lines(scope: Scope, found: Ledger) -> Iterator[str]:
     s = "s" if found.count != 1 else ""
     yield f"{total} = {brief(found.gradient)}, the sum over {_count(found.count)} path{s}"
     for path in found.paths:
-        share = f"{100 * path.share:.4g} %" if np.isfinite(path.share) else "—"
+        share = f"{round(100 * path.share, 2) + 0.0:g} %" if np.isfinite(path.share) else "—"
         direct = "   (directly)" if len(path.steps) == 1 and found.count > 1 else ""
         row = equation(_chain(scope, found, path), _put_in(scope, path), brief(path.product))
         yield f"  {share:>8}  {row}{direct}"
