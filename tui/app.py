@@ -407,9 +407,7 @@ class Debugger(App[None]):
                 )
 
 
-def run(
-    open_session: Callable[[], Session], theme: str | None = None, inline: bool = False
-) -> int:
+def run(open_session: Callable[[], Session], theme: str | None = None) -> int:
     """The exit code of the app on the session that `open_session` makes, after the first paint.
 
     Raises GraphError for a theme there is none of, what opening the session raised, and what went
@@ -421,7 +419,7 @@ def run(
             f"no theme '{theme}'{suggestion(theme, known)}; there are: {', '.join(known)}"
         )
     app = Debugger(open_session, theme)
-    app.run(inline=inline)
+    app.run()
     failure = app.failure or app._exception
     if failure is not None:
         raise failure

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from ..checking.findings import kinks_at, nonfinite_at, nonfinite_nodes
+from ..checking.findings import kinks_at, nonfinite_nodes
 from ..checking.verdicts import Kink, NonFinite
 from ..explanations import LARGEST_GRAPH
 from ..graph import NONE
@@ -89,11 +89,6 @@ def ending(walk: Walk) -> str:
     if walk.backward is None:
         return "the end: the forward pass is done, and there is no scalar to differentiate"
     return "the end: both passes are done"
-
-
-def has_upstream(frame: Frame) -> bool:
-    """Whether the node at hand has a gradient on the tape."""
-    return frame.walk.backward is not None and frame.id in frame.walk.backward.upstream
 
 
 def _operand_line(scope: Scope, frame: Frame, operand: Operand) -> str:
@@ -347,14 +342,6 @@ def kinks(scope: Scope) -> list[Kink]:
         return []
     backward = scope.backward
     return scope.once("kinks", lambda: list(kinks_at(scope.graph, backward, scope.trace.arrays)))
-
-
-def not_finite(scope: Scope) -> list[NonFinite]:
-    """Where NaN and infinity arise first, in each pass."""
-    results = [*scope.graph.output_ids]
-    return scope.once(
-        "not finite", lambda: list(nonfinite_at(scope.graph, scope.trace.arrays, results))
-    )
 
 
 def ledger_lines(scope: Scope, found: Ledger) -> Iterator[str]:
