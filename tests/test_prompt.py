@@ -225,7 +225,10 @@ def test_a_walk_in_a_terminal(tmp_path: Path) -> None:
         terminal.wait("(gd) ")
         terminal.send("step\r")
         assert f"{painting.GREEN}3{painting.RESET}" in terminal.wait("(gd) ")
-        terminal.send("half a line\x03")  # Ctrl-C drops it
+        terminal.send("half a line")
+        terminal.wait("half a line")  # readline waits: before, a signal may come to nothing
+        time.sleep(0.2)
+        terminal.send("\x03")  # Ctrl-C drops it
         terminal.wait("interrupted")
         terminal.wait("(gd) ")
         terminal.send("bogus\r")
