@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from .. import ops
 from ..graph import NONE, Call, Graph
@@ -53,6 +53,27 @@ class View:
         """Whether a node of the forward pass has a row of its own."""
         hidden = isinstance(self.graph.ops[at], LITERALS) or self.graph.phases[at] > 0
         return not hidden and self.representative(at) == at
+
+    def edges(self) -> Iterator[tuple[int, int, int]]:
+        """Operand, consumer and slot between shown nodes; into a closed call once per origin.
+
+        In the order of the tape; literals are no operands here, and a closed call's slot is 0.
+        """
+        graph, seen = self.graph, set[tuple[int, int]]()
+        for at, args in enumerate(graph.args):
+            target = self.representative(at)
+            if graph.phases[at] or not self.is_shown(target):
+                continue
+            is_call = self.closed_frame(target) != NONE
+            for slot, arg in enumerate(args):
+                source = self.representative(arg)
+                if isinstance(graph.ops[arg], LITERALS) or source >= target:
+                    continue  # a literal, or inside the same closed call
+                if not is_call:
+                    yield source, target, slot
+                elif (source, target) not in seen:
+                    seen.add((source, target))
+                    yield source, target, 0
 
     def operation(self, at: int) -> str:
         """The node's operation, or the closed call that it stands for."""

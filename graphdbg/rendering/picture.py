@@ -7,7 +7,7 @@ A picture is laid out once for a graph, its folded calls and a zoom. What a step
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from .. import ops
@@ -16,7 +16,7 @@ from ..sizes import to_text
 from .canvas import HEAVY, Canvas, Run, clip, width
 from .cards import ZOOMS, Label, Look, draw, head, size
 from .channels import STRAIGHT, Entry, Net
-from .folding import LITERALS, View
+from .folding import View
 from .layering import BEND, BOX
 from .layout import Band, Layout, layout
 
@@ -59,7 +59,7 @@ class Picture:
         self._index = {at: index for index, at in enumerate(self.vertices)}
         self.labels = [self._label(at) for at in self.vertices]
         self._gradient_of = {g: y for each in graph.passes for y, g in each.upstream.items()}
-        self.edges = list(self._edges())
+        self.edges = [(source, target) for source, target, _ in self.view.edges()]
         index = self._index
         self.layout: Layout = layout(
             [size(label, zoom) for label in self.labels],
@@ -83,22 +83,6 @@ class Picture:
             text = self.view.operation(at)
         is_call = self.view.closed_call(at) is not None
         return Label(graph.names[at], text, bool(shape), is_call, is_input)
-
-    def _edges(self) -> Iterator[tuple[int, int]]:
-        """Operand and consumer, once per operand; into a folded call once per origin."""
-        graph, seen = self.graph, set()
-        for at, args in enumerate(graph.args):
-            target = self.vertex_of(at) if graph.phases[at] == 0 else None
-            if target is None:
-                continue
-            is_call = self.view.closed_call(target) is not None
-            for arg in args:
-                source = self.vertex_of(arg)
-                if isinstance(graph.ops[arg], LITERALS) or source is None or source >= target:
-                    continue  # a literal, or inside the same folded call
-                if not is_call or (source, target) not in seen:
-                    seen.add((source, target))
-                    yield source, target
 
     def vertex_of(self, node: int) -> int | None:
         """The vertex that stands for a node; for a gradient that of its forward node."""
