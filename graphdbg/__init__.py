@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .compiler import compile
     from .errors import GraphError
     from .evaluator import evaluate
+    from .exports import render, to_dot, to_text
     from .formulas import Formula, hessian, jacobian, local, upstream
     from .gradients import grad
     from .graph import Graph, Node
@@ -37,6 +38,9 @@ __all__ = [
     "mlp",
     "parse",
     "prove",
+    "render",
+    "to_dot",
+    "to_text",
     "upstream",
 ]
 
@@ -45,6 +49,7 @@ _MODULES = {
     "compiler": ("compile",),
     "errors": ("GraphError",),
     "evaluator": ("evaluate",),
+    "exports": ("render", "to_dot", "to_text"),
     "formulas": ("Formula", "hessian", "jacobian", "local", "upstream"),
     "gradients": ("grad",),
     "graph": ("Graph", "Node"),

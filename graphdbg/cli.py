@@ -32,6 +32,7 @@ usage:
   graphdbg debug SOURCE [name=value ...]        step through both passes at a prompt
   graphdbg step SOURCE [name=value ...]         the same in a terminal app
   graphdbg serve SOURCE [name=value ...]        the app in a browser
+  graphdbg render SOURCE -o FILE                the circuit as svg, png, pdf, dot, gif or txt
 
 SOURCE is a formula such as "f=(x+y)z", a file with a program, or - for standard input.
 Values: x=-2   W='[[1,2],[3,4]]'   X=@data.npy   X=@data.csv   n=5 (a named dimension).
@@ -65,6 +66,10 @@ SESSIONS = {
     "step": "Step through both passes in a terminal app.",
     "serve": "The terminal app in a browser, on this machine unless --host says otherwise.",
 }
+FILES = {
+    "render": ("drawing", "Draw the circuit, values green above each wire and gradients red below; "
+               "or its state at one step, or every step."),
+}  # fmt: skip
 DEBUG_NOTE = """\
 Commands come from the scripts of -x, one after the other, then from standard input; there an empty
 line repeats the last motion. Where nobody types, prompt and commands are printed as well. An error
@@ -105,7 +110,7 @@ def _run(words: list[str]) -> int:
     if words[0] == "--version":
         sys.stdout.write(f"graphdbg {__version__}\n")
         return OK
-    command = words.pop(0) if words[0] in {**COMMANDS, **SESSIONS} else "run"
+    command = words.pop(0) if words[0] in {**COMMANDS, **SESSIONS, **FILES} else "run"
     try:
         arguments = parser_for(command).parse_intermixed_args(words)
     except SystemExit as stop:  # argparse has said what is wrong, or has shown its help
@@ -114,6 +119,8 @@ def _run(words: list[str]) -> int:
     if command in SESSIONS:
         module = "prompt" if command == "debug" else "opening"
         return int(getattr(lazy.module(f"commandline.{module}"), command)(arguments))
+    if command in FILES:
+        return int(getattr(lazy.module(f"commandline.{FILES[command][0]}"), command)(arguments))
     return int(lazy.module("commandline.commands").RUN[command](arguments))
 
 
@@ -121,6 +128,8 @@ def parser_for(command: str) -> argparse.ArgumentParser:
     """The options of one command."""
     if command in SESSIONS:
         return _session_parser(command)
+    if command == "render":
+        return _render_parser()
     shown = "graphdbg" if command == "run" else f"graphdbg {command}"
     parser = _Parser(prog=shown, description=COMMANDS[command], allow_abbrev=False)
     add = parser.add_argument
@@ -155,11 +164,7 @@ def _session_parser(command: str) -> argparse.ArgumentParser:
         epilog=DEBUG_NOTE if command == "debug" else None,
     )  # fmt: skip
     add = parser.add_argument
-    add("source", metavar="SOURCE", nargs="?", help="a formula or the file of a program")
-    add("values", metavar="name=value", nargs="*", help="x=-2, W='[[1,2],[3,4]]', X=@data.npy")
-    add("--of", metavar="NODE", help="what to differentiate (default: the only scalar output)")
-    add("--wrt", metavar="NAMES", help="by what: names with commas (default: all real inputs)")
-    add("--load", metavar="FILE", help="go on from a session that save wrote, without SOURCE")
+    _add_session(parser)
     if command == "debug":
         add("-x", dest="commands", action="append", default=[], metavar="FILE",
             help="run the commands in a file, one a line; may be given several times")  # fmt: skip
@@ -168,6 +173,38 @@ def _session_parser(command: str) -> argparse.ArgumentParser:
     if command == "serve":
         add("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine only")
         add("--port", type=int, default=8000, help="default: 8000")
+    _add_common(parser)
+    return parser
+
+
+def _add_session(parser: argparse.ArgumentParser) -> None:
+    """What a session is opened with."""
+    add = parser.add_argument
+    add("source", metavar="SOURCE", nargs="?", help="a formula or the file of a program")
+    add("values", metavar="name=value", nargs="*", help="x=-2, W='[[1,2],[3,4]]', X=@data.npy")
+    add("--of", metavar="NODE", help="what to differentiate (default: the only scalar output)")
+    add("--wrt", metavar="NAMES", help="by what: names with commas (default: all real inputs)")
+    add("--load", metavar="FILE", help="go on from a session that save wrote, without SOURCE")
+
+
+def _render_parser() -> argparse.ArgumentParser:
+    """The options of render."""
+    parser = _Parser(prog="graphdbg render", description=FILES["render"][1], allow_abbrev=False)
+    _add_session(parser)
+    add = parser.add_argument
+    add("-o", "--output", metavar="FILE", help="its ending says the format; - for standard output")
+    add("--format", metavar="FORMAT", help="svg, png, pdf, dot, gif (the walk, animated), txt")
+    add("--frames", metavar="DIR", help="one picture a step (--format svg, png or pdf)")
+    add("--at", metavar="NODE", help="the moment a node, 'line 3' or 'call softmax' is reached")
+    add("--step", type=int, metavar="N", help="the moment after N steps of the walk")
+    add("--only", default="both", metavar="PASS", help="both, forward (values) or backward")
+    add("--fold", action="append", default=[], metavar="NAMES", help="calls drawn as one node")
+    add("--depth", type=int, metavar="N", help="calls nested deeper than N are folded; 0 folds all")
+    add("--neighbourhood", metavar="NODE:N", help="only what is within N steps of a node")
+    add("--locals", action="store_true", help="local derivatives on the edges")
+    add("--heat", action="store_true", help="wires coloured by the size of their gradient")
+    add("--theme", default="light", metavar="NAME", help="light, dark or print")
+    add("--all", action="store_true", help="draw every node, however many there are")
     _add_common(parser)
     return parser
 

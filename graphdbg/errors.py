@@ -8,6 +8,8 @@
     +-- ValueGivenError           a value is missing, ragged, unreadable, of a wrong shape
     +-- DifferentiationError      a derivative was asked for that does not exist or is too large
     +-- UncheckedFormulaError     a formula disagreed with the numbers, so it is not shown
+    +-- DrawingError              Graphviz is missing, or failed
+        +-- SlowDrawingError      it took longer than it may
 """
 
 from __future__ import annotations
@@ -62,3 +64,11 @@ class DifferentiationError(GraphError):
 
 class UncheckedFormulaError(GraphError):
     """A formula that disagreed with the numbers: it is withheld, never shown."""
+
+
+class DrawingError(GraphError):
+    """A picture that cannot be made: Graphviz is missing, or failed."""
+
+
+class SlowDrawingError(DrawingError):
+    """Graphviz took longer than it may, and was stopped."""

@@ -26,6 +26,16 @@ def numba() -> Any:
     return importlib.import_module("numba")
 
 
+def pygraphviz() -> Any:
+    """The package pygraphviz, of the optional extra `graphdbg[pictures]`."""
+    return importlib.import_module("pygraphviz")
+
+
+def pillow() -> Any:
+    """The module Image of the package pillow, of the optional extra `graphdbg[pictures]`."""
+    return importlib.import_module("PIL.Image")
+
+
 def has_numba() -> bool:
     """Whether numba is installed; it is not imported."""
     return is_installed("numba")

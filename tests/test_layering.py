@@ -27,7 +27,8 @@ ORDER = """
     checking checker
     compiling compiler
     stamps formula formulas explanations assignments
-    rendering stepping session interpreter commandline cli
+    rendering stepping session interpreter
+    derivations drawing pages exports commandline cli
 """.split()
 
 FOREIGN = {"textual", "torch", "jax", "tensorflow", "graphdbg_tui"}
@@ -205,7 +206,7 @@ def test_evaluating_needs_no_sympy() -> None:
 def test_public_names() -> None:
     assert sorted(graphdbg.__all__) == sorted(
         "parse Graph Node grad jacobian hessian local upstream Formula prove evaluate compile "
-        "check GraphError mlp Session Frame".split()
+        "check GraphError mlp Session Frame render to_dot to_text".split()
     )
 
 
@@ -218,7 +219,7 @@ def test_public_names_load(name: str) -> None:
 
 def test_no_module_shadows_a_public_name() -> None:
     """Importing the submodule `graphdbg.prove` would put the module where the function was."""
-    assert not {layer(name) for name in NAMES} & {*graphdbg.__all__, "render"}
+    assert not {layer(name) for name in NAMES} & {*graphdbg.__all__}
 
 
 def test_unknown_name_is_an_attribute_error() -> None:
