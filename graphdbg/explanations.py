@@ -7,8 +7,9 @@ checker's affair: it compares them with differences.)
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +25,8 @@ from .symbolic.lowering import axes
 from .symbolic.rebuild import rebuild
 from .symbolic.terms import Poly, TooLarge
 from .typesetting import matrices, typeset
-from .typesetting.leaves import Names
+from .typesetting.leaves import Names, extent
+from .typesetting.trees import SCALAR, Number, Symbol, Tree
 
 RANDOM_POINTS = 2  # besides the run's own point
 SAME = 1e-8  # relative difference of two ways to compute one number in float64
@@ -33,35 +35,61 @@ LONGEST_CLOSED = 48  # characters of a form over the inputs, beyond which named 
 LARGEST_GRAPH = 4000  # nodes; beyond, a table explains nothing any more
 
 
+class _Written(NamedTuple):
+    """A formula as text, and the tree for every other notation."""
+
+    text: str
+    tree: Tree
+
+
 class Explanations:
-    """Formulas of nodes as text, by node id; None where there is none that is short and right."""
+    """Formulas of nodes, by node id; None where there is none that is short and right."""
 
     def __init__(self, trace: Trace, backward: Pass) -> None:
         self.graph: Graph = trace.graph
         self.backward = backward
         self.trace = trace
-        self._texts: dict[tuple[int, str], str | None] = {}
+        self._known: dict[tuple[int, str], _Written | None] = {}
 
     def closed(self, node: int) -> str | None:
         """A scalar graph's node over the inputs where that is short; else over the named nodes."""
-        over_inputs = self._text(node, "inputs") if self._all_scalar else None
-        if over_inputs is not None and len(over_inputs) <= LONGEST_CLOSED:
+        found = self._closed(node)
+        return found.text if found else None
+
+    def closed_latex(self, node: int) -> str | None:
+        """The same formula in LaTeX, without delimiters."""
+        found = self._closed(node)
+        return typeset.latex(found.tree) if found else None
+
+    def local(self, consumer: int, slot: int) -> str | None:
+        """The derivative of an elementwise `consumer` in operand `slot`, over its operands."""
+        found = self._local(consumer, slot)
+        return found.text if found else None
+
+    def local_latex(self, consumer: int, slot: int) -> str | None:
+        """The same formula in LaTeX, without delimiters."""
+        found = self._local(consumer, slot)
+        return typeset.latex(found.tree) if found else None
+
+    def _closed(self, node: int) -> _Written | None:
+        over_inputs = self._written(node, "inputs") if self._all_scalar else None
+        if over_inputs is not None and len(over_inputs.text) <= LONGEST_CLOSED:
             return over_inputs
-        return self._text(node, "names") or over_inputs
+        return self._written(node, "names") or over_inputs
 
     @cached_property
     def _all_scalar(self) -> bool:
         return not any(self.graph.shapes)
 
-    def local(self, consumer: int, slot: int) -> str | None:
-        """The derivative of an elementwise `consumer` in operand `slot`, over its operands."""
+    def _local(self, consumer: int, slot: int) -> _Written | None:
         local = self._locals.get((consumer, slot), NONE)
         if local == NONE:
             return None
         op = self.graph.ops[local]
         if isinstance(op, ops.Const) and isinstance(op.value, int):
-            return str(op.value).replace("-", "−")  # the same number in every entry
-        return self._text(local, "operands")
+            number = Number(SCALAR, Fraction(op.value))  # the same in every entry
+            return _Written(typeset.text(number), number)
+        return self._written(local, "operands")
 
     @cached_property
     def _locals(self) -> dict[tuple[int, int], int]:
@@ -79,17 +107,19 @@ class Explanations:
             "operands": Display(graph, [*graph.input_ids, *forward]),
         }
 
-    def _text(self, node: int, leaves: str) -> str | None:
+    def _written(self, node: int, leaves: str) -> _Written | None:
         key = (node, leaves)
-        if key not in self._texts:
-            self._texts[key] = self._make(node, leaves)
-        return self._texts[key]
+        if key not in self._known:
+            self._known[key] = self._make(node, leaves)
+        return self._known[key]
 
-    def _make(self, node: int, leaves: str) -> str | None:
+    def _make(self, node: int, leaves: str) -> _Written | None:
         if len(self.graph) > LARGEST_GRAPH:
             return None
+        shape = self.graph.shapes[node]
         if leaves == "operands" and not self.graph.phases[node]:
-            return self.graph.names[node]
+            name = self.graph.names[node]
+            return _Written(name, Symbol(extent(shape), name, shape))
         display = self._displays[leaves]
         try:
             poly = display.show(node)
@@ -97,10 +127,9 @@ class Explanations:
             return None
         if not self._is_right(node, poly):
             return None
-        shape = self.graph.shapes[node]
-        names = self._names(display)
-        text = typeset.text(matrices.from_poly(poly, axes(len(shape)), shape, names))
-        return text if len(text) <= LONGEST else None
+        tree = matrices.from_poly(poly, axes(len(shape)), shape, self._names(display))
+        text = typeset.text(tree)
+        return _Written(text, tree) if len(text) <= LONGEST else None
 
     @cached_property
     def _gradients(self) -> dict[int, str]:

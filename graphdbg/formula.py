@@ -25,7 +25,7 @@ from .symbolic.display import Display
 from .symbolic.lowering import axes
 from .symbolic.rebuild import rebuild
 from .symbolic.terms import Poly, TooLarge
-from .typesetting import matrices, typeset
+from .typesetting import mathml, matrices, typeset
 from .typesetting.latex_notation import typed
 from .typesetting.leaves import Names
 from .typesetting.trees import Tree
@@ -188,6 +188,10 @@ class Formula:
             rows = (" & ".join(block.latex() for block in row) for row in self.blocks)
             return "\\begin{bmatrix} " + " \\\\ ".join(rows) + " \\end{bmatrix}"
         return typeset.latex(self.tree)
+
+    def mathml(self, display: bool = False) -> str:
+        """The formula as a `<math>` element of MathML Core, `display` as a block of its own."""
+        return mathml.convert(self.latex(), display)
 
     def python(self) -> str:
         """The formula as NumPy code over the graph's names."""

@@ -147,11 +147,15 @@ def _ungrouped(written: str) -> str:
 
 
 def _superscript(body: str, mark: str) -> str:
+    if body.startswith(r"\frac"):  # the name of a gradient
+        body = rf"\left({body}\right)"
     return f"{body}^{{{mark}}}"
 
 
 def latex_name(name: str) -> str:
     r"""A name in LaTeX: `W_{2}`, `\alpha`, `\mathit{loss}`, with special characters escaped.
+
+    A gradient that is called `(∂L/∂W)` becomes a fraction.
 
     >>> latex_name("W_out2"), latex_name("beta1"), latex_name("loss.d_W")
     ('W_{\\mathit{out2}}', '\\beta_{1}', '\\mathit{loss.d\\_W}')
@@ -159,6 +163,9 @@ def latex_name(name: str) -> str:
     stem = name.rstrip("0123456789")
     if name in GREEK:
         return _stem(name)
+    if gradient := re.fullmatch(r"\(∂(.+)/∂(.+)\)", name):
+        above, below = (rf"\partial {latex_name(each)}" for each in gradient.groups())
+        return rf"\frac{{{above}}}{{{below}}}"
     if called := re.fullmatch(r"([^\W\d]\w*)\((\w+(?:, \w+)*)\)", name):
         function = called[1].replace("_", r"\_")
         inside = ", ".join(map(latex_name, called[2].split(", ")))
