@@ -15,7 +15,7 @@ from ..errors import GraphError, UnknownNameError
 from ..graph import NONE, Graph, suggestion
 from ..rendering.folding import View
 
-MOST_SHOWN = 1_000  # nodes that `dot` lays out in about 3 s, wires and operations apart
+MOST_SHOWN = 1_100  # nodes that `dot` lays out in about 3 s, wires and operations apart
 Edge = tuple[int, int, int]  # operand, consumer, slot
 
 
@@ -75,7 +75,7 @@ def circuit(graph: Graph, choice: Choice | None = None, near: int | None = None)
     """
     choice = choice or Choice()
     view, notes = _view(graph, choice)
-    shown = _shown(view)
+    shown = shown_in(view)
     if not shown:
         raise GraphError("the graph has no nodes to draw: a program needs an input and a result")
     edges = list(view.edges())
@@ -114,7 +114,8 @@ def _cut(
     return Circuit(graph, view, nodes, tuple(inner), hidden_in, hidden_out, tuple(notes))
 
 
-def _shown(view: View) -> list[int]:
+def shown_in(view: View) -> list[int]:
+    """The nodes that a view shows, in tape order."""
     return [at for at in range(len(view.graph)) if view.is_shown(at)]
 
 
@@ -139,7 +140,7 @@ def _that_fits(graph: Graph) -> tuple[View, list[str]]:
     view = View(graph, None)
     deepest = max(levels(graph), default=0)
     depth: int | None = None
-    while len(_shown(view)) > MOST_SHOWN and depth != 0:
+    while len(shown_in(view)) > MOST_SHOWN and depth != 0:
         depth = deepest - 1 if depth is None else depth - 1
         view = View(graph, max(depth, 0))
         if depth <= 0:

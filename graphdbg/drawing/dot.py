@@ -2,7 +2,7 @@
 
 The wire is a node (`shape=plain`) between the operation that computes it and those that use it, so
 that a value that fans out is written once. Written twice from the same parts: with the calls as
-clusters, for `dot` to lay out; and at given positions, for `neato -n2` to draw another moment.
+clusters, for `dot` to lay out; and at given positions, where `nop2` draws another moment.
 """
 
 from __future__ import annotations
@@ -66,8 +66,11 @@ class Drawing:
             made.edge(tail, head, **attributes)
         return str(made.source)
 
-    def placed(self, layout: Layout, lines: int = 0) -> str:
-        """DOT with everything where `layout` has it; room for `lines` lines of caption."""
+    def placed(self, layout: Layout, lines: int = 0, density: int | None = None) -> str:
+        """DOT with everything where `layout` has it; room for `lines` lines of caption.
+
+        `density` is in pixels an inch, for formats that have pixels.
+        """
         left, bottom, right, top = layout.box
         right = max(right, left + NARROWEST_CAPTION) if lines else right
         band = lines * LINE + MARGIN * (lines > 0)
@@ -76,6 +79,8 @@ class Drawing:
             graph_attr={**self._graph(), "outputorder": "edgesfirst", "notranslate": "true"},
             node_attr=self._font(),
         )
+        if density is not None:
+            made.attr(dpi=str(density))
         made.attr("edge", **self._edge_font())
         self._corners(made, (left, bottom - band, right, top))
         for frame, box in sorted(layout.calls.items()):
@@ -182,7 +187,8 @@ class Drawing:
     def _table(self, at: int, look: Look) -> str:
         """Name and value, the line, gradient and shape; as high above the line as below it."""
         wide = self._room(at)
-        above, below = list(self._above(at, look)), list(self._below(at, look))
+        above = list(self._above(at, look)) or [(SMALL_ROW, "")]  # a line alone is no table
+        below = list(self._below(at, look))
         heights = [sum(high for high, _ in rows) for rows in (above, below)]
         if heights[0] < heights[1]:
             above.insert(0, (heights[1] - heights[0], ""))
@@ -348,9 +354,9 @@ class Drawing:
         return f"{call.function}({', '.join(names[at] for at in call.inputs)})"
 
     def _call_box(self, made: graphviz.Digraph, frame: int, box: Box) -> None:
-        """A call as a node, since `neato` has no clusters: its border and its name."""
+        """A call as a node, since `nop2` has no clusters: its border and its name."""
         left, bottom, right, top = box
-        wide = right - left - MARGIN
+        wide = right - left - 2 * MARGIN
         cell = f'<TD ALIGN="LEFT" WIDTH="{wide:.0f}">{escaped(self._call_text(frame))}</TD>'
         made.node(
             f"call{frame}", id=f"{self.prefix}call-{frame}", shape="box", style="rounded",

@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
@@ -33,14 +32,12 @@ class Engine:
     title: str
     words: tuple[str, ...]
 
-    def run(
-        self, text: str, program: str, form: str, *arguments: str, limit: float = LIMIT
-    ) -> bytes:
+    def run(self, text: str, program: str, form: str, limit: float = LIMIT) -> bytes:
         """What Graphviz makes of DOT in a format, as bytes.
 
         Raises DrawingError where it fails, SlowDrawingError where it takes over `limit` seconds.
         """
-        command = self._command(program, form, arguments)
+        command = self._command(program, form)
         try:
             done = subprocess.run(command, input=text.encode("utf-8"), capture_output=True,
                                   timeout=limit, check=False)  # fmt: skip
@@ -52,14 +49,14 @@ class Engine:
         except OSError as error:
             raise DrawingError(f"cannot run {command[0]}: {error.strerror}") from error
         if done.returncode or not done.stdout:
-            said = done.stderr.decode("utf-8", "replace").strip().split("\n")[-1]
+            said = " ".join(done.stderr.decode("utf-8", "replace").split())
             raise DrawingError(f"Graphviz ({program}) could not make {form}: {said[:300]}")
         return done.stdout
 
-    def _command(self, program: str, form: str, arguments: Sequence[str]) -> list[str]:
+    def _command(self, program: str, form: str) -> list[str]:
         if len(self.words) == 1:  # dot itself plays every layout program
-            return [*self.words, f"-K{program}", f"-T{form}", *arguments]
-        return [*self.words, program, form, *arguments]
+            return [*self.words, f"-K{program}", f"-T{form}"]
+        return [*self.words, program, form]
 
 
 def engine() -> Engine:

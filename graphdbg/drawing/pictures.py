@@ -13,9 +13,10 @@ from functools import cached_property
 from ..errors import DrawingError, GraphError, SlowDrawingError
 from ..evaluator import Trace
 from ..graph import Graph, suggestion
+from ..rendering.folding import View
 from ..session import Session
 from . import layouts, scenes, svg
-from .circuits import MOST_SHOWN, Choice, Circuit, circuit
+from .circuits import MOST_SHOWN, Choice, Circuit, circuit, shown_in
 from .dot import Drawing
 from .engines import LIMIT, Engine, engine
 from .layouts import Layout
@@ -83,11 +84,9 @@ class Studio:
     @property
     def count(self) -> str:
         """How much of the graph is drawn, `5 nodes` or `12 of 40 nodes`."""
-        shown, every = len(self.circuit.nodes), sum(not phase for phase in self.graph.phases)
+        shown, every = len(self.circuit.nodes), len(shown_in(View(self.graph, None)))
         s = "s" * (every != 1)
-        hidden = self.circuit.notes or any(self.circuit.view.closed_frame(at) >= 0
-                                           for at in self.circuit.nodes)  # fmt: skip
-        return f"{shown:,} of {every:,} node{s}" if hidden else f"{shown:,} node{s}"
+        return f"{shown:,} of {every:,} node{s}" if shown < every else f"{shown:,} node{s}"
 
     @cached_property
     def engine(self) -> Engine:
@@ -145,9 +144,9 @@ class Studio:
                 f"{self.count} are too many for a png: take svg or pdf, or draw less with --depth, "
                 "--fold or --neighbourhood"
             )
-        text = drawing.placed(self.layout, drawing.lines(self.layout) if lines is None else lines)
-        density = (f"-Gdpi={DENSITY}",) if form == "png" else ()
-        data = self.engine.run(text, "neato", form, "-n2", *density)
+        lines = drawing.lines(self.layout) if lines is None else lines
+        text = drawing.placed(self.layout, lines, DENSITY if form == "png" else None)
+        data = self.engine.run(text, "nop2", form)
         return svg.polished(data, self._title).encode("utf-8") if form == "svg" else data
 
     def _drawing(self, scene: Scene) -> Drawing:

@@ -92,9 +92,10 @@ def with_heat(scene: Scene, circuit: Circuit, trace: Trace) -> Scene:
         return scene
     high = max(sizes.values())
     low = max(min(sizes.values()), high * COLDEST)
+    less = " or less" if min(sizes.values()) < low else ""
     span = np.log(high / low) or 1.0
     heat = {at: max(0.0, float(np.log(size / low) / span)) for at, size in sizes.items()}
-    ends = f"|gradient| from {brief(np.asarray(low))} or less to {brief(np.asarray(high))}"
+    ends = f"|gradient| from {brief(np.asarray(low))}{less} to {brief(np.asarray(high))}"
     return replace(scene, heat=heat, heat_ends=ends)
 
 
