@@ -29,12 +29,12 @@ def plain(text: str, most: int = LONGEST) -> str:
 
 
 def escaped(text: str, most: int = LONGEST) -> str:
-    """The text for an HTML-like label.
+    """The text for an HTML-like label, in which Graphviz would also read `\\N` as the node's name.
 
     >>> escaped('<script>"&')
     '&lt;script&gt;&quot;&amp;'
     """
-    return html.escape(plain(text, most))
+    return html.escape(plain(text, most).replace("\\", "\\\\"))
 
 
 def width(text: str, size: float) -> float:

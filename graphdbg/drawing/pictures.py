@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ..errors import DrawingError, GraphError, SlowDrawingError
@@ -19,6 +19,7 @@ from . import layouts, scenes, svg
 from .circuits import MOST_SHOWN, Choice, Circuit, circuit, shown_in
 from .dot import Drawing
 from .engines import LIMIT, Engine, engine
+from .labels import plain
 from .layouts import Layout
 from .scenes import ONLY, Moments, Scene
 from .themes import THEMES, Theme
@@ -129,14 +130,14 @@ class Studio:
 
         Raises DrawingError where there is no Graphviz, or it fails.
         """
-        return self._paint(self._drawing(self.scene(position)), form)
+        return self._paint(self._placed(self.scene(position)), form)
 
     def frames(self, form: str) -> Iterator[bytes]:
         """The picture at every position of the walk, one after the other, all of one size."""
         end = self.moments.session.end
-        lines = max(self._drawing(self.scene(at)).lines(self.layout) for at in range(end + 1))
+        lines = max(self._placed(self.scene(at)).lines(self.layout) for at in range(end + 1))
         for at in range(end + 1):
-            yield self._paint(self._drawing(self.scene(at)), form, lines)
+            yield self._paint(self._placed(self.scene(at)), form, lines)
 
     def _paint(self, drawing: Drawing, form: str, lines: int | None = None) -> bytes:
         if form == "png" and len(self.circuit.nodes) > HUGE:
@@ -150,14 +151,18 @@ class Studio:
         return svg.polished(data, self._title).encode("utf-8") if form == "svg" else data
 
     def _drawing(self, scene: Scene) -> Drawing:
-        return Drawing(self.circuit, scene, self.theme, self.prefix, self._notes)
+        return Drawing(self.circuit, scene, self.theme, self.prefix)
+
+    def _placed(self, scene: Scene) -> Drawing:
+        """The drawing, with a word on its layout where that needs one."""
+        return replace(self._drawing(scene), notes=self._laid_out[1])
 
     @property
     def _title(self) -> str:
         name = self.graph.source.name if self.graph.source else "a graph"
         backward = scenes.last_pass(self.graph)
         what = self.graph.names[backward.of] if backward else ", ".join(self.graph.outputs[:4])
-        return f"Computational graph of {what} in {name}, {self.count}"
+        return f"Computational graph of {plain(what)} in {plain(name)}, {self.count}"
 
     # ---------------------------------------------------------------- where things are
 
@@ -178,10 +183,6 @@ class Studio:
                 return layouts.read(self._json(text, "dot", PATIENCE)), ()
         note = "laid out by sfdp: too large or too dense for dot"
         return layouts.read(self._json(text, "sfdp", LIMIT)), (note,)
-
-    @property
-    def _notes(self) -> tuple[str, ...]:
-        return self._laid_out[1] if "_laid_out" in self.__dict__ else ()
 
     def _json(self, text: str, program: str, limit: float) -> str:
         return self.engine.run(text, program, "json0", limit=limit).decode("utf-8")
