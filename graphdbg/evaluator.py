@@ -43,8 +43,9 @@ class Trace(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self.arrays)
 
-    def _repr_html_(self) -> str:
-        return str(lazy.module("rendering.notebook").trace(self))
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        found: dict[str, str] = lazy.module("notebooks").trace(self)
+        return found
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={np.array2string(self[name], precision=6, threshold=8)}"

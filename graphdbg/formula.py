@@ -248,5 +248,6 @@ class Formula:
 
     __repr__ = __str__
 
-    def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.latex()}$"
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        found: dict[str, str] = lazy.module("notebooks").formula(self)
+        return found

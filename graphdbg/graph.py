@@ -263,8 +263,9 @@ class Graph:
     def __str__(self) -> str:
         return "\n".join(str(node) for node in self)
 
-    def _repr_html_(self) -> str:
-        return str(lazy.module("rendering.notebook").graph(self))
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        found: dict[str, str] = lazy.module("notebooks").graph(self)
+        return found
 
     def __repr__(self) -> str:
         listed = ", ".join

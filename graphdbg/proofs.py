@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,8 +78,9 @@ class Verdict:
     def __bool__(self) -> bool:
         return self.verdict != "refuted"
 
-    def _repr_html_(self) -> str:
-        return str(lazy.module("rendering.notebook").text(self))
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        found: dict[str, str] = lazy.module("notebooks").text(self)
+        return found
 
     def __str__(self) -> str:
         if self.verdict == "refuted":

@@ -28,7 +28,7 @@ ORDER = """
     compiling compiler
     stamps formula formulas explanations assignments
     rendering stepping session interpreter
-    derivations drawing pages exports commandline cli
+    derivations drawing pages exports notebooks commandline cli
 """.split()
 
 FOREIGN = {"textual", "torch", "jax", "tensorflow", "graphdbg_tui"}

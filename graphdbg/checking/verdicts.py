@@ -221,8 +221,9 @@ class Report:
         data["departure"] = asdict(self.departure) if self.departure else None
         return _plain(data)
 
-    def _repr_html_(self) -> str:
-        return str(lazy.module("rendering.notebook").text(self))
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        found: dict[str, str] = lazy.module("notebooks").report(self)
+        return found
 
     def __str__(self) -> str:
         lines = [f"check of {', '.join(self.of)}: {'passed' if self.ok else 'FAILED'}"]
