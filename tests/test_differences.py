@@ -144,6 +144,14 @@ def test_products_equal_einsum(extra: int, data: st.DataObject) -> None:
         np.testing.assert_allclose(plan(x, y), expected, rtol=1e-12, atol=1e-12)
 
 
+def test_a_way_that_ends_in_a_stopped_gradient_leads_nowhere() -> None:
+    graph = gd.grad(gd.parse("f = stop_gradient(tanh(2x)) + y"))
+    assert agrees(graph, "f", "x", "f.d_x") == 15
+    base = evaluate(graph, {"x": 1.0, "y": 2.0}).arrays
+    found = Probe(graph, graph.id("f"), [graph.id("x")]).values(base, {}, [np.ones(3)])
+    np.testing.assert_array_equal(found, [float(base[graph.id("f")])] * 3)
+
+
 def test_stopped_gradients_are_held_fixed() -> None:
     b = Builder()
     x = b.input("x")

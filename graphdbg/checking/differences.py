@@ -60,8 +60,8 @@ class Probe:
         self.kinked = any(is_kinked(graph.ops[at]) for at in path)
         self._run: Runner | None = None
         self.shapes: list[sizes.Shape] = []
-        if not path and target not in sources:
-            return
+        if target not in sources and (not path or path[-1] != target):
+            return  # nothing leads there, or only through what is held fixed
         if entries and len(sources) == 1:
             result = _cone(b, graph, sources[0], target)
         elif entries:
