@@ -25,7 +25,7 @@ from .symbolic.display import Display, leaves_in
 from .symbolic.facts import proved_row_sums, with_softmaxes
 from .symbolic.lowering import axes
 from .symbolic.rebuild import rebuild
-from .symbolic.terms import Poly
+from .symbolic.terms import Poly, TooLarge
 from .typesetting import matrices, typeset
 from .typesetting.leaves import Names
 from .typesetting.trees import Tree
@@ -82,7 +82,7 @@ class Formulary:
     ) -> Formula:
         """The checked formula of a node; UncheckedFormulaError where the numbers contradict it."""
         graph, display = self.graph, self.display
-        poly = display.show(node)
+        poly = self._shown(node)
         shape = graph.shapes[node]
         rows = len(graph.shapes[graph.id(derivative.of)]) if derivative else 0
         b = Builder.of(graph)
@@ -97,6 +97,13 @@ class Formulary:
             opened, book=self, wrt=wrt,
         )  # fmt: skip
 
+    def _shown(self, node: int) -> Poly:
+        """What is shown for a node: the node itself where it cannot be written out, as x^y."""
+        try:
+            return self.display.show(node)
+        except TooLarge:
+            return self.display.leaf(node)
+
     def _tree(self, at: int) -> Tree | None:
         """The formula of an unnamed node of at most two axes; None for a word."""
         shape = self.graph.shapes[at]
@@ -109,7 +116,7 @@ class Formulary:
 
     def text(self, at: int) -> str:
         """The formula of a node as text, unstamped: a part of a formula that is stamped whole."""
-        poly = self.display.show(at)
+        poly = self._shown(at)
         if poly.key() == self.display.leaf(at).key() and self.graph.args[at]:
             return self.operation(at)
         return self._written(at, poly)

@@ -463,4 +463,14 @@ def test_an_operation_without_notation_is_written_as_it_is_typed():
     graph = gd.parse("x: Real[8]; g: Real[4]; f = sum(g*mean(reshape(x, (4, 2)), axis=1))")
     found = gd.upstream(graph, "x")
     assert found.text() == "reshape(½g 1ᵀ, (8,))"
-    assert found.latex() == r"\texttt{reshape(½g 1ᵀ, (8,))}"
+    half, transposed = r"\ensuremath{\frac{1}{2}}", r"\ensuremath{^{\top}}"
+    assert found.latex() == rf"\texttt{{reshape({half}g 1{transposed}, (8,))}}"
+
+
+@pytest.mark.parametrize(
+    "text, written", [("f = x^y * z", "x^y"), ("f = z * x^(y + 1)", "x^(y + 1)")]
+)
+def test_a_power_with_a_variable_exponent_is_a_gradient_too(text, written):
+    found = gradient(text, "z")
+    assert found.text() == written
+    assert found.latex() == rf"\texttt{{{written.replace('^', chr(92) + 'textasciicircum{}')}}}"
