@@ -8,7 +8,17 @@ from fractions import Fraction
 from . import trees as t
 from .spacing import GREEK
 from .trees import SCALAR, Tree
-from .unicode_notation import ATOM, ELEMENTWISE, GLYPHS, MARKED, PRODUCT, SUM, Piece, TextWriter
+from .unicode_notation import (
+    ATOM,
+    ELEMENTWISE,
+    GLYPHS,
+    MARKED,
+    PRODUCT,
+    SUBSCRIPTS,
+    SUM,
+    Piece,
+    TextWriter,
+)
 
 _TO_LATEX = {letter: "\\" + name.rstrip("_") for name, letter in GREEK.items()}
 
@@ -185,7 +195,31 @@ def typed(text: str) -> str:
     >>> typed("reshape(x_1, (2,))")
     '\\texttt{reshape(x\\_1, (2,))}'
     """
-    return rf"\texttt{{{''.join(_ESCAPES.get(each, each) for each in text)}}}"
+    return rf"\texttt{{{in_text(text)}}}"
+
+
+def in_text(text: str) -> str:
+    r"""A text for the inside of `\text` and its kin, where LaTeX is not in mathematics.
+
+    >>> in_text("Σ Y = 1 & more")
+    '\\ensuremath{\\Sigma} Y = 1 \\& more'
+    """
+    return "".join(_IN_TEXT.get(each, each) for each in _one_line(text))
+
+
+def plain(escaped: str) -> str:
+    r"""The text that was escaped for `\mathit` or `\text`; ValueError for another command.
+
+    >>> plain(r"loss.d\_W"), plain(r"\ensuremath{\Sigma} Y")
+    ('loss.d_W', 'Σ Y')
+    """
+
+    def character(found: re.Match[str]) -> str:
+        if found[0] not in _PLAIN:
+            raise ValueError(f"{found[0]} is not in the LaTeX that becomes MathML, in a text")
+        return _PLAIN[found[0]]
+
+    return _ESCAPED.sub(character, escaped)
 
 
 def _stem(stem: str) -> str:
@@ -196,12 +230,38 @@ def _stem(stem: str) -> str:
 
 
 def _word(name: str) -> str:
-    escaped = "".join(_ESCAPES.get(each, each) for each in name)
+    if any(each > "\x7f" and each not in _TO_LATEX for each in name):
+        return rf"\textit{{{in_text(name)}}}"  # no letter of LaTeX's mathematics
+    escaped = "".join(_ESCAPES.get(each, each) for each in _one_line(name))
     return escaped if len(name) == 1 or name.isdigit() else rf"\mathit{{{escaped}}}"
 
 
+def _one_line(text: str) -> str:
+    """A text without line ends, of which two would end a formula, and control characters."""
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
+_SPECIAL = {each: "\\" + each for each in "#$%&_{}"}
 _ESCAPES = {
-    **{each: "\\" + each for each in "#$%&_{}"},
-    "~": r"\sim{}", "^": r"\wedge{}", "\\": r"\backslash{}",
+    **_SPECIAL, "~": r"\sim{}", "^": r"\wedge{}", "\\": r"\backslash{}",
     **{letter: command + "{}" for letter, command in _TO_LATEX.items()},
 }  # fmt: skip
+_SIGNS = {
+    "−": "-", "⊙": r"\odot", "⊗": r"\otimes", "·": r"\cdot", "√": r"\surd", "‖": r"\Vert",
+    "∂": r"\partial", "≥": r"\ge", "≤": r"\le", "≠": r"\ne", "…": r"\dots", "ᵀ": r"^{\top}",
+    "∞": r"\infty", "′": r"'", "×": r"\times", "→": r"\to", "⇒": r"\Rightarrow", "∈": r"\in",
+    **{glyph: rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
+       for value, glyph in GLYPHS.items()},
+    **{each: f"^{{{plain}}}" for each, plain in zip("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")},
+    **{each: f"_{{{plain}}}" for plain, each in SUBSCRIPTS.items()},
+}  # fmt: skip
+_IN_TEXT = {
+    **_SPECIAL,
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}",
+    **{each: rf"\ensuremath{{{command}}}" for each, command in (_TO_LATEX | _SIGNS).items()},
+}  # fmt: skip
+_PLAIN = {escaped: each for table in (_ESCAPES, _IN_TEXT) for each, escaped in table.items()}
+_ESCAPED = re.compile(
+    "|".join(re.escape(each) for each in sorted(_PLAIN, key=len, reverse=True))
+    + r"|\\(?:[a-zA-Z]+|.)"
+)

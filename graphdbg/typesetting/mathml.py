@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 from xml.sax.saxutils import escape
 
+from .latex_notation import plain
 from .spacing import GREEK
 
 XMLNS = "http://www.w3.org/1998/Math/MathML"
@@ -31,10 +32,6 @@ SPACES = {"quad": "1em", "qquad": "2em", ",": "0.1667em", ";": "0.2778em", " ": 
 TALL = ("<mfrac", "<mtable", "<munder", "<msqrt")  # what brackets must grow for
 FENCES = {r"\lVert": "‖", r"\rVert": "‖", r"\{": "{", r"\}": "}"}
 _GREEK = {name.rstrip("_"): letter for name, letter in GREEK.items()}
-_IN_TEXT = {
-    **_GREEK, "sim": "~", "wedge": "^", "backslash": "\\", "textbackslash": "\\",
-    "textasciitilde": "~", "textasciicircum": "^",
-}  # fmt: skip
 _TOKEN = re.compile(r"\\(?:[a-zA-Z]+|.)|\s+|\d+(?:\.\d+)?|.", re.DOTALL)
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BOLD = {chr(ord("0") + at): chr(0x1D7CE + at) for at in range(10)} | {
@@ -185,17 +182,13 @@ class _Reader:
     def text(self) -> str:
         """The text in braces that follows, its escapes undone."""
         self.expect("{")
-        out, depth = "", 1
+        first, depth = self.at, 1
         while self.at < len(self.tokens):
             token = self.tokens[self.at]
             self.at += 1
             depth += (token == "{") - (token == "}")
             if depth == 0:
-                return out
-            if token[0] == "\\":
-                out += _in_text(token)
-            elif token not in ("{", "}"):
-                out += token
+                return plain("".join(self.tokens[first : self.at - 1]))
         raise ValueError("a text in braces is never closed")
 
     def fraction(self) -> _Item:
@@ -266,16 +259,6 @@ def _character(token: str, before: Kind | None) -> _Item:
     if token in ":/!.":
         return _Item(f'<mo lspace="0em" rspace="0em">{token}</mo>', "operator")
     return _Item(_mi(token))
-
-
-def _in_text(token: str) -> str:
-    """What a command stands for in a text: mostly an escaped character."""
-    name = token[1:]
-    if not name.isalpha():
-        return name
-    if name not in _IN_TEXT:
-        raise ValueError(f"{token} is not in the LaTeX that becomes MathML, in a text")
-    return _IN_TEXT[name]
 
 
 def _operator(sign: str, before: Kind | None) -> _Item:

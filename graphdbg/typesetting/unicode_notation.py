@@ -22,7 +22,7 @@ SUM, ELEMENTWISE, PRODUCT, MARKED, ATOM = range(5)
 Piece = tuple[str, int]  # text and level
 
 _SUPER = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_SUB = dict(zip("aehijklmnoprstuvx0123456789", "ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ₀₁₂₃₄₅₆₇₈₉"))
+SUBSCRIPTS = dict(zip("aehijklmnoprstuvx0123456789", "ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ₀₁₂₃₄₅₆₇₈₉"))
 GLYPHS = {
     Fraction(1, 2): "½", Fraction(1, 3): "⅓", Fraction(2, 3): "⅔", Fraction(1, 4): "¼",
     Fraction(3, 4): "¾",
@@ -146,8 +146,8 @@ class TextWriter:
 
     def sigma(self, names: list[str], body: str) -> str:
         """A sum over indices."""
-        if all(each in _SUB for name in names for each in name):
-            return "Σ" + "".join(_SUB[each] for name in names for each in name) + " " + body
+        if all(each in SUBSCRIPTS for name in names for each in name):
+            return "Σ" + "".join(SUBSCRIPTS[each] for name in names for each in name) + " " + body
         return f"Σ_{{{','.join(names)}}} {body}"
 
     def juxtapose(self, factors: list[tuple[str, Tree]]) -> str:
