@@ -203,6 +203,7 @@ def _render_parser() -> argparse.ArgumentParser:
     add("--neighbourhood", metavar="NODE:N", help="only what is within N steps of a node")
     add("--locals", action="store_true", help="local derivatives on the edges")
     add("--heat", action="store_true", help="wires coloured by the size of their gradient")
+    add("--down", action="store_true", help="from top to bottom: for deep networks")
     add("--theme", default="light", metavar="NAME", help="light, dark or print")
     add("--all", action="store_true", help="draw every node, however many there are")
     _add_common(parser)

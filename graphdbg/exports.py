@@ -60,7 +60,7 @@ def render(
     walk and `at` the moment a node (or `line 3`, `call softmax`) is reached; without them all is
     known. Further arguments: `fold` (calls by name), `depth` (calls left open), `neighbourhood`
     ("h:2", a node and a number of steps), `only` ("forward", "backward"), `theme` ("light",
-    "dark", "print"), `heat`, `locals`, `everything`.
+    "dark", "print"), `heat`, `locals`, `everything`, `down` (from top to bottom).
 
     Raises DrawingError where Graphviz is missing, GraphError for a format, name or file that
     cannot be.
@@ -140,13 +140,14 @@ def options(
     heat: bool = False,
     locals: bool = False,
     everything: bool = False,
+    down: bool = False,
 ) -> Options:
     """`Options` from the arguments of `render`; GraphError for one that is none."""
     names = (fold,) if isinstance(fold, str) else tuple(fold)
     if depth is not None and depth < 0:
         raise GraphError(f"found depth {depth}, expected 0 (all calls folded) or more")
     around = None if neighbourhood is None else _around(neighbourhood)
-    return Options(Choice(names, depth, around, everything), only, theme, heat, locals)
+    return Options(Choice(names, depth, around, everything), only, theme, heat, locals, down)
 
 
 def _around(text: str) -> tuple[str, int]:

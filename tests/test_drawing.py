@@ -82,6 +82,7 @@ GOLDENS = {
     "lecture-forward": lambda: exports.to_dot(lecture(), only="forward", theme="print"),
     "lecture-backward": lambda: exports.to_dot(lecture(), only="backward", theme="dark"),
     "lecture-heat": lambda: exports.to_dot(lecture(), heat=True, locals=True),
+    "lecture-down": lambda: exports.to_dot(lecture(), down=True),
     "softmax-open": lambda: exports.to_dot(Session(
         gd.parse("p = softmax(o); L = -log(p[0])", shapes={"o": (3,)}), {"o": [1.0, 2.0, 4.0]})),
     "softmax-folded": lambda: exports.to_dot(Session(
@@ -214,6 +215,28 @@ def test_heat_is_logarithmic_and_vanishing_gradients_are_cold() -> None:
     heat = {graph.names[at]: share for at, share in scene.heat.items()}
     assert heat["f"] == heat["y"] == 1.0 and heat["x"] == 0.0
     assert scene.heat_ends == "|gradient| from 1e-06 or less to 1"
+
+
+def test_heat_tells_nothing_early() -> None:
+    session = lecture()
+    made = Studio(session, options=Options(heat=True))
+    assert not made.scene(3).heat or set(made.scene(3).heat) == {session.graph.id("f")}
+    assert {session.graph.names[at] for at in made.scene(8).heat} == {"f", "q", "z"}
+    assert set(made.scene(12).heat) == set(made.circuit.nodes)
+
+
+@drawn
+def test_texts_beside_a_wire_that_runs_down_end_at_it() -> None:
+    picture = Studio(lecture(), options=Options(down=True)).picture("svg")
+    wire = next(group for group in ElementTree.fromstring(picture).iter(f"{SVG}g")
+                if group.get("id") == "wire-2")  # fmt: skip
+    line = wire.find(f"{SVG}polygon")
+    assert line is not None
+    x = float(line.get("points", "").split(",")[0])
+    texts = {text.get("class"): text for text in wire.iter(f"{SVG}text")}
+    assert texts["value"].text == "3" and texts["gradient"].text == "-4"
+    assert texts["value"].get("text-anchor") == "end"
+    assert float(texts["value"].get("x", "0")) < x < float(texts["gradient"].get("x", "0"))
 
 
 def test_themes_can_be_read() -> None:

@@ -44,7 +44,7 @@ def looks(args: Namespace) -> dict[str, Any]:
     return {
         "fold": names, "depth": args.depth, "neighbourhood": args.neighbourhood,
         "only": args.only, "theme": args.theme, "heat": args.heat, "locals": args.locals,
-        "everything": args.all,
+        "everything": args.all, "down": args.down,
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Circuits as DOT: a wire is a small table, its value above the line and its gradient below.
+"""Circuits as DOT: operations, the wires between them (see `wires`), calls, what is said below.
 
 The wire is a node (`shape=plain`) between the operation that computes it and those that use it, so
 that a value that fans out is written once. Written twice from the same parts: with the calls as
@@ -14,7 +14,7 @@ import graphviz
 
 from .. import ops
 from ..graph import NONE
-from ..rendering.cards import UNKNOWN, Look
+from ..rendering.cards import Look
 from ..sizes import to_text
 from .circuits import Circuit, Edge
 from .labels import LONGEST_TIP, escaped, plain, width, wrapped
@@ -22,26 +22,24 @@ from .layouts import Box, Layout, turned
 from .scenes import Scene
 from .signs import sign
 from .themes import LIGHT, Theme
+from .wires import NUMBER, SMALL, TABLE, Wire
 
 FONT = "Helvetica,Arial,sans-serif"
-NUMBER, NAME, SMALL = 12.0, 9.0, 9.0  # points
-ROW, SMALL_ROW = 16, 12  # heights of the rows of a wire
 ROUND, TALL = 0.42, 0.38  # inches: an operation's circle; the height of its box
-SHORTEST_WIRE = 34.0  # points: four digits with sign and point
 CLEARANCE = 7  # points between an edge and its label
 LINE = 13  # points: a line of the caption
 MARGIN = 8.0  # around everything
 NARROWEST_CAPTION = 340.0  # points: also below a small picture there is room for a sentence
 THINNEST, THICKEST = 1.0, 5.0  # points of a wire's line by heat
 MOST_LINES = 6  # of a caption
-HTML_TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" COLOR="{}">'
 
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
     """A circuit to be written: `scene` at one moment, in a theme; ids begin with `prefix`.
 
-    `notes` are sentences below the picture, on top of the scene's caption.
+    `notes` are sentences below the picture, on top of the scene's caption. It runs from left to
+    right, or `down`.
     """
 
     circuit: Circuit
@@ -49,6 +47,7 @@ class Drawing:
     theme: Theme = LIGHT
     prefix: str = ""
     notes: tuple[str, ...] = ()
+    down: bool = False
 
     # ---------------------------------------------------------------- two ways to write it
 
@@ -101,10 +100,16 @@ class Drawing:
 
     def _graph(self) -> dict[str, str]:
         return {
-            "rankdir": "LR", "nodesep": "0.16", "ranksep": "0.22", "bgcolor": self.theme.paper,
-            "fontname": FONT, "fontsize": f"{NAME:g}", "fontcolor": self.theme.muted,
+            "rankdir": "TB" if self.down else "LR", "nodesep": "0.16", "ranksep": "0.22",
+            "bgcolor": self.theme.paper,
+            "fontname": FONT, "fontsize": f"{SMALL:g}", "fontcolor": self.theme.muted,
             "pad": "0.12", "charset": "utf-8", "id": f"{self.prefix}circuit",
         }  # fmt: skip
+
+    @property
+    def _ports(self) -> str:
+        """The sides on which a wire begins and ends."""
+        return "ns" if self.down else "we"
 
     def _font(self) -> dict[str, str]:
         return {"fontname": FONT, "fontsize": f"{NUMBER:g}", "fontcolor": self.theme.ink}
@@ -175,78 +180,24 @@ class Drawing:
     # ---------------------------------------------------------------- wires
 
     def _wire(self, at: int) -> dict[str, str]:
-        look = self._look(at)
-        graph = self.circuit.graph
-        names = (graph.names[at], look.value, look.gradient)
-        tip = " ".join(part for part in (names[0], f"= {look.value}" * bool(look.value)) if part)
+        graph, look, only = self.circuit.graph, self._look(at), self.scene.only
+        named = not isinstance(graph.ops[at], ops.Input)  # an input's name is its operation
+        numbers = bool(self.scene.looks)
+        wire = Wire(
+            graph.names[at] if named else "",
+            to_text(graph.shapes[at]) if named and graph.shapes[at] else "",
+            look.value if numbers and only != "backward" else None,
+            look.gradient if numbers and only != "forward" and graph.passes else None,
+            self.scene.longest.get(at, ()),
+            look.state == "pending",
+            self.theme,
+            self._heat(at) if at in self.scene.heat else None,
+        )
+        tip = f"{graph.names[at]} = {look.value}" if look.value else graph.names[at]
         return {
             "id": f"{self.prefix}wire-{at}", "class": f"wire {look.state}", "shape": "plain",
-            "label": self._table(at, look), "tooltip": _quoted(tip),
+            "label": wire.label(self.down), "tooltip": _quoted(tip),
         }  # fmt: skip
-
-    def _table(self, at: int, look: Look) -> str:
-        """Name and value, the line, gradient and shape; as high above the line as below it."""
-        wide = self._room(at)
-        above = list(self._above(at, look)) or [(SMALL_ROW, "")]  # a line alone is no table
-        below = list(self._below(at, look))
-        heights = [sum(high for high, _ in rows) for rows in (above, below)]
-        if heights[0] < heights[1]:
-            above.insert(0, (heights[1] - heights[0], ""))
-        elif heights[1] < heights[0]:
-            below.append((heights[0] - heights[1], ""))
-        rows = [_row(high, wide, text) for high, text in above]
-        rows += [self._line(at, wide), *(_row(high, wide, text) for high, text in below)]
-        return f"<{HTML_TABLE.format(self.theme.wire)}{''.join(rows)}</TABLE>>"
-
-    def _above(self, at: int, look: Look) -> Iterator[tuple[int, str]]:
-        graph, theme = self.circuit.graph, self.theme
-        if not isinstance(graph.ops[at], ops.Input):
-            ink = theme.pending if look.state == "pending" else theme.muted
-            name = f"<I>{escaped(graph.names[at])}</I>"
-            yield SMALL_ROW, f'<FONT POINT-SIZE="{NAME:g}" COLOR="{ink}">{name}</FONT>'
-        if self._numbers and self.scene.only != "backward":
-            yield ROW, self._number(look.value, theme.value)
-
-    def _below(self, at: int, look: Look) -> Iterator[tuple[int, str]]:
-        graph, theme = self.circuit.graph, self.theme
-        if self._gradients:
-            yield ROW, self._number(look.gradient, theme.gradient, theme.italic_gradient)
-        if graph.shapes[at] and not isinstance(graph.ops[at], ops.Input):
-            shape = escaped(to_text(graph.shapes[at]))
-            font = f'<FONT POINT-SIZE="{SMALL:g}" COLOR="{theme.muted}">'
-            yield SMALL_ROW, f"{font}{shape}</FONT>"
-
-    @property
-    def _numbers(self) -> bool:
-        return bool(self.scene.looks)
-
-    @property
-    def _gradients(self) -> bool:
-        return self._numbers and self.scene.only != "forward" and bool(self.circuit.graph.passes)
-
-    def _number(self, text: str, colour: str, italic: bool = False) -> str:
-        shown = escaped(text or UNKNOWN)
-        shown = f"<I>{shown}</I>" if italic else shown
-        return f'<FONT COLOR="{colour if text else self.theme.pending}">{shown}</FONT>'
-
-    def _room(self, at: int) -> float:
-        graph = self.circuit.graph
-        texts = self.scene.longest.get(at, ())
-        wide = [width(plain(text), NUMBER) for text in texts]
-        if not isinstance(graph.ops[at], ops.Input):
-            shape = to_text(graph.shapes[at]) if graph.shapes[at] else ""
-            wide += [width(plain(text), NAME) for text in (graph.names[at], shape)]
-        return max([SHORTEST_WIRE, *wide]) + 6
-
-    def _line(self, at: int, wide: float) -> str:
-        """The wire itself; by heat it is thicker and of another colour."""
-        thick, colour = self._heat(at)
-        if at not in self.scene.heat:
-            return "<HR/>"
-        return (
-            f'<TR><TD HEIGHT="{thick:g}" WIDTH="{wide:.0f}" FIXEDSIZE="TRUE" '
-            f'BGCOLOR="{colour}"></TD></TR>'
-        )
 
     def _heat(self, at: int) -> tuple[float, str]:
         """Thickness in points and colour of a wire."""
@@ -261,24 +212,28 @@ class Drawing:
     def _edges(self) -> Iterator[tuple[str, str, dict[str, str]]]:
         for at in self.circuit.nodes:
             name = {"id": f"{self.prefix}out-{at}", "class": "edge out", "arrowhead": "none"}
-            yield f"op{at}", f"wire{at}:w", {**name, **self._line_style(at, None)}
+            yield f"op{at}", f"wire{at}:{self._ports[0]}", {**name, **self._line_style(at, None)}
         for edge in self.circuit.edges:
             source, target, slot = edge
             found = {"id": f"{self.prefix}edge-{source}-{target}-{slot}", "class": "edge"}
             if edge in self.scene.locals:
                 found["label"] = self._above_edge(self.scene.locals[edge])
-            yield f"wire{source}:e", f"op{target}", {**found, **self._line_style(source, edge)}
+            yield (
+                f"wire{source}:{self._ports[1]}",
+                f"op{target}",
+                {**found, **self._line_style(source, edge)},
+            )
         for at, count in self.circuit.hidden_in.items():
             if count:
                 yield f"before{at}", f"op{at}", self._stub_edge(f"before-{at}")
         for at, count in self.circuit.hidden_out.items():
             if count:
-                yield f"wire{at}:e", f"after{at}", self._stub_edge(f"after-{at}")
+                yield f"wire{at}:{self._ports[1]}", f"after{at}", self._stub_edge(f"after-{at}")
 
     def _above_edge(self, text: str) -> str:
         """A label with a blank row below it, since Graphviz lets the edge touch it there."""
         rows = f'<TR><TD>{escaped(text)}</TD></TR><TR><TD HEIGHT="{CLEARANCE}"></TD></TR>'
-        return f"<{HTML_TABLE.format(self.theme.wire)}{rows}</TABLE>>"
+        return f"<{TABLE.format(self.theme.wire, rows)}>"
 
     def _line_style(self, at: int, edge: Edge | None) -> dict[str, str]:
         """How an edge is drawn: heavy where the step works, in its heat, pale where it waits."""
@@ -362,8 +317,8 @@ class Drawing:
             f"call{frame}", id=f"{self.prefix}call-{frame}", shape="box", style="rounded",
             pos=f"{(left + right) / 2:g},{(bottom + top) / 2:g}", fixedsize="true",
             width=f"{(right - left) / 72:.4f}", height=f"{(top - bottom) / 72:.4f}",
-            label=f"<{HTML_TABLE.format(self.theme.muted)}<TR>{cell}</TR></TABLE>>", labelloc="t",
-            margin="0,0.05", fontsize=f"{NAME:g}", fontcolor=self.theme.muted,
+            label=f"<{TABLE.format(self.theme.muted, f'<TR>{cell}</TR>')}>", labelloc="t",
+            margin="0,0.05", fontsize=f"{SMALL:g}", fontcolor=self.theme.muted,
             color=self.theme.muted, **{"class": "call"},
         )  # fmt: skip
 
@@ -393,7 +348,7 @@ class Drawing:
             f'<TR><TD ALIGN="LEFT" WIDTH="{wide:.0f}" HEIGHT="{LINE}">{font}{text}</FONT></TD></TR>'
             for text in texts
         )
-        return f"<{HTML_TABLE.format(self.theme.wire)}{rows}</TABLE>>"
+        return f"<{TABLE.format(self.theme.wire, rows)}>"
 
     def _place_caption(self, made: graphviz.Digraph, left: float, top: float, wide: float) -> None:
         lines = self._lines(wide)
@@ -408,10 +363,6 @@ class Drawing:
         for name, x, y in (("corner0", left, bottom), ("corner1", right, top)):
             made.node(name, shape="point", style="invis", width="0", height="0",
                       pos=f"{x:g},{y:g}")  # fmt: skip
-
-
-def _row(high: float, wide: float, text: str) -> str:
-    return f'<TR><TD HEIGHT="{high:g}" WIDTH="{wide:.0f}">{text}</TD></TR>'
 
 
 def _quoted(text: str) -> str:

@@ -34,7 +34,8 @@ class Options:
     """How a picture is to look.
 
     `choice` is what to draw, `only` both, forward or backward, `theme` light, dark or print;
-    `heat` colours wires by the size of their gradient, `locals` writes local derivatives on edges.
+    `heat` colours wires by the size of their gradient, `locals` writes local derivatives on edges,
+    and `down` lets the picture run from top to bottom.
     """
 
     choice: Choice = field(default_factory=Choice)
@@ -42,6 +43,7 @@ class Options:
     theme: str = "light"
     heat: bool = False
     locals: bool = False
+    down: bool = False
 
     def __post_init__(self) -> None:
         _one_of("theme", self.theme, tuple(THEMES))
@@ -151,7 +153,7 @@ class Studio:
         return svg.polished(data, self._title).encode("utf-8") if form == "svg" else data
 
     def _drawing(self, scene: Scene) -> Drawing:
-        return Drawing(self.circuit, scene, self.theme, self.prefix)
+        return Drawing(self.circuit, scene, self.theme, self.prefix, down=self.options.down)
 
     def _placed(self, scene: Scene) -> Drawing:
         """The drawing, with a word on its layout where that needs one."""
@@ -177,7 +179,7 @@ class Studio:
         scene = self.moments.at(0) if self.session else self.scene()
         if self.options.locals:
             scene = self.scene(0 if self.session else None)
-        text = Drawing(self.circuit, scene, self.theme, self.prefix).source(caption=False)
+        text = self._drawing(scene).source(caption=False)
         if len(self.circuit.nodes) <= MOST_SHOWN:
             with contextlib.suppress(SlowDrawingError):
                 return layouts.read(self._json(text, "dot", PATIENCE)), ()

@@ -83,7 +83,8 @@ def with_heat(scene: Scene, circuit: Circuit, trace: Trace) -> Scene:
     sizes = {}
     for at in circuit.nodes:
         gradient = backward.upstream.get(at)
-        if gradient is not None:
+        early = bool(scene.caption) and not scene.looks[at].gradient  # not known at this moment
+        if gradient is not None and not early:
             with np.errstate(all="ignore"):
                 size = float(np.sqrt(np.mean(np.square(trace.arrays[gradient]))))
             if size > 0 and np.isfinite(size):

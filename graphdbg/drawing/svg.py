@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
+from .wires import CLEAR, SMALL
+
 SVG, LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
-SMALL = 9.0  # points: names and shapes are no larger, numbers are
 PREFIX = f"{{{SVG}}}"
 Element = ElementTree.Element
 
@@ -60,18 +61,23 @@ def _unwrap(group: Element) -> None:
 
 
 def _centre_wire(group: Element) -> None:
+    """The texts of a wire: in its middle, or beside it where it runs down."""
     line = group.find(f"{PREFIX}polygon")
     if line is None:
         return
-    points = list(_points(line))
-    middle = sum({x for x, _ in points}) / len({x for x, _ in points})
-    height = max(y for _, y in points)
+    xs, ys = (sorted(each) for each in zip(*_points(line)))
+    middle, height = (xs[0] + xs[-1]) / 2, ys[-1]
+    down = ys[-1] - ys[0] > xs[-1] - xs[0]
     for text in group.iter(f"{PREFIX}text"):
-        above = float(text.get("y", "0")) <= height
+        x, y = (float(text.get(each, "0")) for each in "xy")
+        first = x < middle if down else y <= height
         small = float(text.get("font-size", "0")) <= SMALL
-        kind = ("name" if small else "value") if above else ("shape" if small else "gradient")
+        kind = ("name" if small else "value") if first else ("shape" if small else "gradient")
         text.set("class", kind)
-        _anchor(text, middle)
+        if not down:
+            _anchor(text, middle)
+        elif first:
+            _anchor(text, xs[0] - CLEAR, "end")
 
 
 def _centre(group: Element) -> None:
@@ -85,9 +91,9 @@ def _centre(group: Element) -> None:
         _anchor(text, middle)
 
 
-def _anchor(text: Element, middle: float) -> None:
-    text.set("text-anchor", "middle")
-    text.set("x", f"{middle:.2f}".rstrip("0").rstrip("."))
+def _anchor(text: Element, x: float, anchor: str = "middle") -> None:
+    text.set("text-anchor", anchor)
+    text.set("x", f"{x:.2f}".rstrip("0").rstrip("."))
 
 
 def _points(shape: Element) -> Iterator[tuple[float, float]]:
