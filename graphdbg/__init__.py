@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .compiler import compile
     from .errors import GraphError
     from .evaluator import evaluate
-    from .exports import render, to_dot, to_text
+    from .exports import render, to_dot, to_html, to_text
     from .formulas import Formula, hessian, jacobian, local, upstream
     from .gradients import grad
     from .graph import Graph, Node
@@ -40,6 +40,7 @@ __all__ = [
     "prove",
     "render",
     "to_dot",
+    "to_html",
     "to_text",
     "upstream",
 ]
@@ -49,7 +50,7 @@ _MODULES = {
     "compiler": ("compile",),
     "errors": ("GraphError",),
     "evaluator": ("evaluate",),
-    "exports": ("render", "to_dot", "to_text"),
+    "exports": ("render", "to_dot", "to_html", "to_text"),
     "formulas": ("Formula", "hessian", "jacobian", "local", "upstream"),
     "gradients": ("grad",),
     "graph": ("Graph", "Node"),

@@ -32,7 +32,7 @@ usage:
   graphdbg debug SOURCE [name=value ...]        step through both passes at a prompt
   graphdbg step SOURCE [name=value ...]         the same in a terminal app
   graphdbg serve SOURCE [name=value ...]        the app in a browser
-  graphdbg render SOURCE -o FILE                the circuit as svg, png, pdf, dot, gif or txt
+  graphdbg render SOURCE -o FILE                the circuit as svg, png, pdf, gif, or a page (html)
 
 SOURCE is a formula such as "f=(x+y)z", a file with a program, or - for standard input.
 Values: x=-2   W='[[1,2],[3,4]]'   X=@data.npy   X=@data.csv   n=5 (a named dimension).
@@ -193,7 +193,8 @@ def _render_parser() -> argparse.ArgumentParser:
     _add_session(parser)
     add = parser.add_argument
     add("-o", "--output", metavar="FILE", help="its ending says the format; - for standard output")
-    add("--format", metavar="FORMAT", help="svg, png, pdf, dot, gif (the walk, animated), txt")
+    add("--format", metavar="FORMAT",
+        help="svg, png, pdf, dot, txt, html (a page that steps), gif (the walk)")  # fmt: skip
     add("--frames", metavar="DIR", help="one picture a step (--format svg, png or pdf)")
     add("--at", metavar="NODE", help="the moment a node, 'line 3' or 'call softmax' is reached")
     add("--step", type=int, metavar="N", help="the moment after N steps of the walk")

@@ -1,6 +1,7 @@
-"""What people take away: `render` to a file, `to_dot` and `to_text` as text.
+"""What people take away: `render` to a file, `to_dot`, `to_html` and `to_text` as text.
 
-The format follows from the file's name: svg, png, pdf, dot, gif (the walk, animated), txt.
+The format follows from the file's name: svg, png, pdf, dot, gif (the walk, animated), html (a page
+that steps), txt.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ from .drawing.pictures import Options, Studio
 from .errors import GraphError
 from .evaluator import Trace
 from .graph import NONE, Graph
+from .pages.page import page
 from .rendering.cards import Look
 from .rendering.picture import Picture, text
 from .session import Session
 from .stepping.breakpoints import resolve
 
 Words = Any  # the arguments of `options`
-DOT, TEXT, GIF = ("dot", "gv"), ("txt",), ("gif",)
+DOT, TEXT, GIF, PAGE = ("dot", "gv"), ("txt",), ("gif",), ("html", "htm")
 PICTURES = ("svg", "png", "pdf")
-FORMATS = (*PICTURES, "dot", "gif", "txt")
+FORMATS = (*PICTURES, "dot", "gif", "html", "txt")
 MOST_HOPS = 1_000  # of a neighbourhood: more than any graph that is drawn is deep
 
 
@@ -96,6 +98,19 @@ def to_dot(
     digraph circuit
     """  # noqa: W291
     return drawn(subject, "dot", trace, at, step, films.silent, look)[0].decode("utf-8")
+
+
+def to_html(subject: Graph | Session, *, trace: Trace | None = None, **look: Words) -> str:
+    """The page that steps through both passes: one HTML text that needs nothing else.
+
+    A graph needs a `trace`; the page opens at a session's position. Further arguments as for
+    `render`. Raises DrawingError where Graphviz is missing.
+
+    >>> import graphdbg as gd
+    >>> gd.to_html(gd.Session(gd.parse("f=(x+y)z"), {"x": -2, "y": 5, "z": -4}))[:15]
+    '<!doctype html>'
+    """
+    return drawn(subject, "html", trace, None, None, films.silent, look)[0].decode("utf-8")
 
 
 def to_text(
@@ -171,7 +186,7 @@ def drawn(
     look: dict[str, Words],
 ) -> tuple[bytes, Studio]:
     """The picture in a format as bytes, and the studio that drew it; arguments as for `render`."""
-    walks = at is not None or step is not None or form in GIF
+    walks = at is not None or step is not None or form in (*GIF, *PAGE)
     if isinstance(subject, Graph) and trace is not None and (walks or look.get("locals")):
         subject = Session(trace.graph, {name: trace[name] for name in trace.graph.inputs})
     made = studio(subject, trace, **look)
@@ -179,11 +194,16 @@ def drawn(
     return _WRITERS[form](made, form, position, told), made
 
 
+def _page(made: Studio, position: int | None) -> str:
+    return page(made, made.moments.session, position)
+
+
 Writer = Callable[[Studio, str, int | None, films.Told], bytes]
 _WRITERS: dict[str, Writer] = {
     **{form: lambda made, form, position, told: made.picture(form, position) for form in PICTURES},
     **{form: lambda made, form, position, told: made.dot(position).encode() for form in DOT},
     **{form: lambda made, form, position, told: films.gif(made, told) for form in GIF},
+    **{form: lambda made, form, position, told: _page(made, position).encode() for form in PAGE},
     **{form: lambda made, form, position, told: (_text(made, position) + "\n").encode()
        for form in TEXT},
 }  # fmt: skip
@@ -212,4 +232,4 @@ def _format(path: Path, given: str | None) -> str:
 
 def drawn_by(made: Studio, form: str) -> str:
     """What drew a picture of this format; nothing for text."""
-    return made.engine.title if form in (*PICTURES, *GIF) else ""
+    return "" if form in (*DOT, *TEXT) else made.engine.title

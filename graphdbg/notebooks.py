@@ -18,7 +18,9 @@ from .evaluator import Array, Trace
 from .formulas import Formula
 from .graph import Graph
 from .operations import operation
+from .pages import page
 from .rendering.numbers import array, number
+from .session import Session
 from .sizes import to_text
 
 Bundle = dict[str, str]  # the text of each MIME type
@@ -53,6 +55,14 @@ def trace(found: Trace) -> Bundle:
     )
     shown = table(("node", "operation", "value"), rows, len(made))
     return _with_picture(repr(found), made, found, shown)
+
+
+def session(found: Session) -> Bundle:
+    """The page that steps through the session, in a frame; text where there is no Graphviz."""
+    try:
+        return {"text/plain": repr(found), "text/html": page.frame(page.html(found))}
+    except DrawingError as error:
+        return {"text/plain": f"{found!r}: {error.message}"}
 
 
 def report(found: Report) -> Bundle:

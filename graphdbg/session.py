@@ -15,6 +15,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
+from . import lazy
 from .checking.verdicts import Report
 from .errors import GraphError, ValueGivenError
 from .evaluator import Trace, as_array
@@ -425,6 +426,9 @@ class Session:
         session.drawn = found.drawn
         saving.restore(session, found)
         return session
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return dict(lazy.module("notebooks").session(self))
 
     def __repr__(self) -> str:
         frame = self.frame

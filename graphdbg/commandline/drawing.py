@@ -20,7 +20,9 @@ FRAMES = ("svg", "png", "pdf")
 def render(args: Namespace) -> int:
     """Draw what the command line asks for; say what was drawn, and by which Graphviz."""
     if (args.output is None) == (args.frames is None):
-        raise GraphError("expected either -o FILE (svg, png, pdf, dot, gif, txt) or --frames DIR")
+        raise GraphError(
+            f"expected either -o FILE ({', '.join(exports.FORMATS)}) or --frames DIR"
+        )
     session = opening.session(args)
     look = looks(args)
     if args.frames is not None:

@@ -109,6 +109,8 @@ class Studio:
             made = self.moments.at(self._checked(position))
         else:
             made = scenes.still(self.circuit, self.trace, self.options.only)
+            if self.session is not None:  # the same room as at every moment
+                made = replace(made, longest=self.moments.longest)
         if self.options.heat and self.trace is not None:
             made = scenes.with_heat(made, self.circuit, self.trace)
         if self.options.locals and self.session is not None:

@@ -152,7 +152,7 @@ class Moments:
         current = self.circuit.place(frame.id)
         looks = {node: self._look(node, position, current) for node in self.circuit.nodes}
         return Scene(
-            looks, self._longest, current, self._lit(frame, current), frame.direction,
+            looks, self.longest, current, self._lit(frame, current), frame.direction,
             tuple(self._caption(frame)), only=self.only,
         )  # fmt: skip
 
@@ -175,7 +175,7 @@ class Moments:
         return text if arrived == awaited else f"{text} ({arrived} of {awaited})"
 
     @cached_property
-    def _longest(self) -> dict[int, tuple[str, ...]]:
+    def longest(self) -> dict[int, tuple[str, ...]]:
         """All the texts that a wire has to hold: the values, and every partial sum."""
         walk, trace = self.session.walk, self.session.trace
         found: dict[int, tuple[str, ...]] = {}
