@@ -88,7 +88,7 @@ def formula(found: Formula) -> Bundle:
     return {
         "text/plain": str(found),
         "text/latex": f"$\\displaystyle {found.latex()}$",
-        "text/html": f"<div>{found.mathml()}</div><small>{said}</small>",
+        "text/html": f"<div>{escape(found.title)} = {found.mathml()}</div><small>{said}</small>",
     }
 
 

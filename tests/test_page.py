@@ -453,3 +453,22 @@ def test_nothing_hangs_out_of_the_window(opened: Any, size: tuple[int, int]) -> 
     )
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert wide <= size[0] and small == 0
+
+
+def test_a_frame_that_is_shown_later_has_its_picture(browser: Any, tmp_path: Path) -> None:
+    """Notebooks give a frame its size after it was loaded."""
+    path = tmp_path / "notebook.html"
+    hidden = f'<div id="cell" style="display:none">{page.frame(page.html(lecture()))}</div>'
+    path.write_text(f"<!doctype html><meta charset=utf-8>{hidden}", "utf-8")
+    browser.get(path.as_uri())
+    browser.execute_script("document.getElementById('cell').style.display = 'block'")
+    browser.switch_to.frame(browser.find_element("tag name", "iframe"))
+    box = "return document.querySelector('#picture svg').getAttribute('viewBox')"
+    seen = browser.execute_async_script(
+        f"const done = arguments[0]; requestAnimationFrame(() => setTimeout(() => done((() => "
+        f"{{ {box} }})()), 100))"
+    )
+    assert float(seen.split()[2]) > 100
+    press(browser, "ss")
+    assert position(browser) == 2
+    browser.switch_to.default_content()

@@ -183,12 +183,6 @@ find("theme").addEventListener("click", () => {
 });
 slider.max = walk.end;
 slider.addEventListener("input", () => move(walk.go(Number(slider.value))));
-addEventListener("resize", () => picture.look({...picture.view, ...ratio()}));
-
-function ratio() {
-  const box = find("picture").getBoundingClientRect(), scale = picture.scale;
-  return {width: box.width * scale, height: box.height * scale};
-}
 
 find("name").textContent = document.title.replace(/: graphdbg$/, "");
 find("stamp").textContent = [data.check, ...data.notes, data.drawn.length ? `random values for ${data.drawn.join(", ")}` : ""].filter(Boolean).join(" · ");

@@ -29,6 +29,23 @@ class Picture {
     for (const title of this.svg.querySelectorAll("g.graph > title")) title.remove();
     this.watchPointer();
     this.natural();
+    this.watchSize();
+  }
+
+  // A frame may get its size only after it was opened; the first size that is one decides the view.
+  watchSize() {
+    let seen = this.section.clientWidth > 0;
+    new ResizeObserver(() => {
+      if (!this.section.clientWidth) return;
+      if (!seen) {
+        seen = true;
+        this.natural();
+        this.show();
+        return;
+      }
+      const box = this.section.getBoundingClientRect(), scale = this.zoomed;
+      this.look({...this.view, width: box.width * scale, height: box.height * scale});
+    }).observe(this.section);
   }
 
   makeButton(part, node, onSelect) {
@@ -113,6 +130,7 @@ class Picture {
 
   look({x, y, width, height}) {
     this.view = {x, y, width, height};
+    this.zoomed = this.scale;
     this.svg.setAttribute("viewBox", `${x} ${y} ${width} ${height}`);
   }
 
