@@ -19,10 +19,12 @@ from random_graphs import random_graph
 
 import graphdbg as gd
 from graphdbg import GraphError, Session, gradients
+from graphdbg.builder import Builder
 from graphdbg.errors import ShapeError, UnknownNameError, ValueGivenError
 from graphdbg.formulas import local
-from graphdbg.graph import NONE, Graph
+from graphdbg.graph import NONE, PHASES, Graph
 from graphdbg.interpreter import Interpreter
+from graphdbg.parser import extend
 from graphdbg.sampling import sample
 from graphdbg.stepping import narration
 from graphdbg.stepping.walk import Kind
@@ -763,3 +765,43 @@ def test_places_are_functions_of_the_walk_alone() -> None:
 def test_shapes_of_programs_are_checked_before_anything_is_opened() -> None:
     with pytest.raises(ShapeError, match="shape"):
         Session(gd.parse("f = sum(x + y)", shapes={"x": (2,), "y": (3,)}))
+
+
+def training_step() -> Graph:
+    """A step of momentum on E = (w x - t)^2 / 2: three passes on one tape."""
+    graph = gd.grad(gd.parse("E = (w*x - t)^2 / 2"), "E", ["w"])
+    b = Builder.of(graph)
+    b.phase = PHASES.index("update")
+    names = {"w": graph.id("w"), "g": graph.id("E.d_w"), "v": b.input("w.v"), "lr": b.input("lr")}
+    made = extend(b, "w_next, v_next = momentum(w, g, v, lr)", names)
+    for name, at in made.items():
+        b.name(at, name)
+    return b.build([*graph.output_ids, *made.values()])
+
+
+def test_an_update_is_a_third_pass() -> None:
+    point = {"w": 1.0, "x": 2.0, "t": 1.0, "w.v": 0.5, "lr": 0.1}
+    session = Session(training_step(), point)
+    walk = session.walk
+    assert walk.turn < walk.update <= walk.end
+    directions = [session.scope.frame(at).direction for at in range(walk.end + 1)]
+    assert directions == sorted(directions, key=PHASES.index)
+    assert session.value("w.v") == 0.5 and session.value("w_next") is None
+    assert session.finish().position == walk.turn - 1
+    assert session.finish().position == walk.update - 1 and session.value("w_next") is None
+    assert session.gradient("w") == 2.0
+    stops = []
+    while session.position < session.end:
+        session.step()
+        stops.append((session.frame.title, session.frame.node, session.frame.stack))
+    assert stops[0] == ("call", "", ("momentum",)) and stops[-1][0] == "return"
+    assert ("value", "v_next", ("momentum",)) in stops
+    assert stops[-2] == ("value", "w_next", ("momentum",))
+    assert session.value("w_next") == pytest.approx(1.0 - 0.1 * (0.9 * 0.5 + 2.0))
+    assert session.value("v_next") == pytest.approx(0.9 * 0.5 + 2.0)
+    assert session.reverse_finish().position == walk.update - 1
+    assert session.reverse_finish().position == walk.turn - 1
+    trace = gd.evaluate(session.graph, point)
+    session.goto(session.end)
+    for name in session.graph.names:
+        assert same(session.value(name), trace[name]), name

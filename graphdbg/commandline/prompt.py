@@ -55,7 +55,9 @@ def greeting(session: Session) -> Iterator[str]:
     source, walk = session.graph.source, session.walk
     passes = f"{walk.turn - 1} forward"
     if walk.backward is not None:
-        passes += f", {walk.end - walk.turn + 1} backward from {session.frame.of}"
+        passes += f", {walk.update - walk.turn} backward from {session.frame.of}"
+    if walk.update <= walk.end:
+        passes += f", {walk.end - walk.update + 1} update"
     inputs, s = len(session.graph.inputs), "s" if len(session.graph.inputs) != 1 else ""
     yield f"{source.name if source else 'graph'}: {inputs} input{s}, {walk.end} steps ({passes})"
     if walk.backward is None:

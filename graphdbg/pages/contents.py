@@ -72,6 +72,7 @@ class Contents:
             "of": self.of,
             "end": walk.end,
             "turn": walk.turn,
+            "update": walk.update,
             "kinds": list(walk.kinds),
             "at": walk.nodes,
             "frames": walk.frames,

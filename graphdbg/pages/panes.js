@@ -126,7 +126,7 @@ class Steps {
   }
 
   make(position) {
-    const row = element("div", "step" + (position >= this.walk.turn && this.walk.turn <= this.walk.end ? " back" : ""));
+    const row = element("div", "step" + (position >= this.walk.turn && position < this.walk.update ? " back" : ""));
     row.id = `step-${position}`;
     row.setAttribute("role", "option");
     row.setAttribute("aria-setsize", String(this.walk.end + 1));
@@ -151,10 +151,10 @@ class Said {
   }
 
   show() {
-    const walk = this.walk, pass = walk.backward ? "backward" : "forward";
+    const walk = this.walk;
     const inside = walk.stack().map((call) => call.text).join(" › ");
     this.where.textContent = walk.position === 0 ? `start, 0 of ${walk.end}` :
-      `${walk.position} of ${walk.end}, ${pass}: ${walk.words[walk.kind]}${inside ? " in " + inside : ""}`;
+      `${walk.position} of ${walk.end}, ${walk.pass}: ${walk.words[walk.kind]}${inside ? " in " + inside : ""}`;
     this.sentence.textContent = walk.said.length ? walk.said[walk.position] : this.short();
   }
 

@@ -15,7 +15,11 @@ class Walk {
 
   get kind() { return this.kinds[this.position]; }
   get node() { return this.at[this.position]; }
-  get backward() { return this.position >= this.turn && this.turn <= this.end; }
+  get backward() { return this.pass === "backward"; }
+  get pass() {
+    if (this.position >= this.update) return "update";
+    return this.position >= this.turn ? "backward" : "forward";
+  }
   get isSubstep() { return this.kind >= LOCAL && this.kind <= ACCUMULATE; }
 
   // What is known ------------------------------------------------------------
@@ -64,13 +68,14 @@ class Walk {
   out(position) {
     const around = this.around(position);
     if (around) return around[1];
-    return position < this.turn - 1 ? this.turn - 1 : this.end;
+    return [this.turn - 1, this.update - 1, this.end].find((end) => position < end) ?? this.end;
   }
 
   outBackwards(position) {
     const around = this.around(position);
     if (around) return around[0] - 1;
-    return position >= this.turn ? this.turn - 1 : 0;
+    const begin = [this.update, this.turn].find((place) => position >= place);
+    return begin === undefined ? 0 : begin - 1;
   }
 
   // The next stop at a breakpoint on the way to a position, in either direction of time.

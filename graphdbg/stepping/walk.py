@@ -1,4 +1,4 @@
-"""Both passes of a graph as a line of events, which a cursor can follow in either direction.
+"""The passes of a graph as a line of events, which a cursor can follow in either direction.
 
 Position 0 is the start, where only the inputs are known; at position p the events 1 to p have
 happened. So a cursor is one number, everything that is known follows from it, and going back in
@@ -8,7 +8,8 @@ Forward, each computed node is one event (VISIT). Backward, a node whose upstrea
 complete is visited in three: LOCAL (the derivatives of the node by its operands), MULTIPLY
 (upstream × local, one contribution per operand) and ACCUMULATE (each contribution is added to its
 operand's gradient). SEED begins the pass with d of / d of = 1; GRADIENT ends it at each input.
-A call is a pair of events around those inside, CALL and RETURN, in both passes.
+A training step has a third pass, the update: there each computed node is one event again.
+A call is a pair of events around those inside, CALL and RETURN, in every pass.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 
-from ..graph import NONE, Graph, Pass, cone
-from ..ops import LEAVES
+from ..graph import NONE, PHASES, Graph, Pass, cone
+from ..ops import LEAVES, Input
 
-FORWARD, BACKWARD = "forward", "backward"
+FORWARD, BACKWARD, UPDATE = PHASES
 
 
 class Kind(IntEnum):
@@ -88,10 +89,12 @@ class Walk:
         self.value_at: dict[int, int] = {}  # where a computed node's value becomes known
         self.visit_at: dict[int, int] = {}  # the LOCAL event of a node, or its GRADIENT event
         self.parts_at: dict[int, list[int]] = {}  # where the contributions to a gradient arrive
-        self._forward()
+        self._visit(primal_nodes(self.graph, self.backward))
         self.turn = len(self.nodes)  # the first position of the backward pass
         if backward is not None:
             self._backward(backward)
+        self.update = len(self.nodes)  # the first position of the update
+        self._visit(at for at, phase in enumerate(graph.phases) if PHASES[phase] == UPDATE)
         self.intervals.sort()
         self.parents = _parents(self.intervals)
         self.call_results = {call.output for call in graph.calls if call.output != NONE}
@@ -105,15 +108,22 @@ class Walk:
     def event(self, position: int) -> Event:
         """The event that happened last at a position; at 0 the start."""
         kind = Kind(self.kinds[position])
-        direction = FORWARD if position < self.turn else BACKWARD
-        return Event(position, kind, self.nodes[position], self.frames[position], direction)
+        return Event(
+            position, kind, self.nodes[position], self.frames[position], self.direction(position)
+        )
+
+    def direction(self, position: int) -> str:
+        """The pass at a position."""
+        if position >= self.update:
+            return UPDATE
+        return BACKWARD if position >= self.turn else FORWARD
 
     # ---------------------------------------------------------------- making
 
-    def _forward(self) -> None:
-        primal = primal_nodes(self.graph, self.backward)
+    def _visit(self, nodes: Iterable[int]) -> None:
+        """An event for each computed node, calls around those that are made in one."""
         calls = _Calls(self)
-        for at in primal:
+        for at in nodes:
             if not isinstance(self.graph.ops[at], LEAVES):
                 calls.enter(self.graph.frames[at])
                 self.value_at[at] = self._add(Kind.VISIT, at)
@@ -168,7 +178,8 @@ class Walk:
         """Whether a node's value has been computed; inputs and literals always are."""
         at = self.value_at.get(node)
         if at is None:
-            at = self._known_at.get(node, self.end) if self.graph.phases[node] else 0
+            made = self.graph.phases[node] and not isinstance(self.graph.ops[node], Input)
+            at = self._known_at.get(node, self.update - 1) if made else 0
         return at <= position
 
     @cached_property
@@ -181,12 +192,12 @@ class Walk:
         if self.backward is not None:
             for y, g in self.backward.upstream.items():
                 parts = self.parts_at.get(y)
-                at = self.turn if y == self.backward.of else self.visit_at.get(y, self.end)
+                at = self.turn if y == self.backward.of else self.visit_at.get(y, self.update - 1)
                 at = parts[-1] if parts and y != self.backward.of else at
-                found[g] = min(at, found.get(g, self.end))
+                found[g] = min(at, found.get(g, at))
         for node, origin in enumerate(self.graph.origins):
             if self.graph.phases[node] and node not in found and origin in self.visit_at:
-                found[node] = min(self.visit_at[origin] + 1, self.end)
+                found[node] = min(self.visit_at[origin] + 1, self.update - 1)
         return found
 
     def arrived(self, node: int, position: int) -> int:
@@ -204,7 +215,7 @@ class Walk:
         if node == self.backward.of:
             return True
         parts = self.parts_at.get(node)
-        return position >= (parts[-1] if parts else self.visit_at.get(node, self.end))
+        return position >= (parts[-1] if parts else self.visit_at.get(node, self.update - 1))
 
     # ---------------------------------------------------------------- where the cursor goes
 
@@ -242,14 +253,16 @@ class Walk:
         around = self.around(position)
         if around is not None:
             return around[1]
-        return self.turn - 1 if position < self.turn - 1 else self.end
+        ends = (self.turn - 1, self.update - 1, self.end)
+        return next((end for end in ends if position < end), self.end)
 
     def out_backwards(self, position: int) -> int:
         """Just before the call around the cursor; outside of calls, the start of the pass."""
         around = self.around(position)
         if around is not None:
             return around[0] - 1
-        return self.turn - 1 if position >= self.turn else 0
+        begins = (self.update, self.turn)
+        return next((begin - 1 for begin in begins if position >= begin), 0)
 
     def stack(self, position: int) -> list[int]:
         """The calls the cursor is in, outermost first."""
