@@ -57,6 +57,19 @@ def rows(np: Any, x: Any, y: Any) -> Any:
     return x[np.arange(len(y)), y.astype(int)]
 
 
+def rmsprop(np: Any, w: Any, g: Any, s: Any) -> Any:
+    s = 0.99 * s + 0.01 * g**2
+    return w - 0.5 * g / (np.sqrt(s) + 1e-8) + 2 * s
+
+
+def adam(np: Any, w: Any, g: Any, m: Any, s: Any, t: Any) -> Any:
+    """Kingma and Ba, algorithm 1, in the order of its lines."""
+    m = 0.9 * m + (1 - 0.9) * g
+    s = 0.999 * s + (1 - 0.999) * g**2
+    step = 0.5 * (m / (1 - 0.9**t)) / (np.sqrt(s / (1 - 0.999**t)) + 1e-8)
+    return w - step + 2 * m + 3 * s
+
+
 def normal(np: Any, x: Any, axis: Any = -1, eps: float = 1e-5) -> Any:
     centred = x - x.mean(axis=axis, keepdims=True)
     return centred / np.sqrt((centred**2).mean(axis=axis, keepdims=True) + eps)
@@ -106,6 +119,8 @@ X4 = {"x": ("real", 4)}
 PAIR = {"p": ("real", 3, 4), "y": ("real", 3, 4)}
 QKV = {"Q": ("real", 3, 4), "K": ("real", 5, 4), "V": ("real", 5, 2)}
 BATCHED = {"Q": ("real", 2, 3, 4), "K": ("real", 2, 5, 4), "V": ("real", 2, 5, 3)}
+STEP = {"w": ("real", 3), "g": ("real", 3)}
+ADAM = {**STEP, "m": ("real", 3), "s": ("positive", 3), "t": ("positive",)}
 CONV = {"x": ("real", 2, 3, 6), "w": ("real", 4, 3, 2)}
 NORM = {"x": ("real", 3, 4), "gamma": ("real", 4), "beta": ("real", 4)}
 
@@ -285,6 +300,18 @@ CASES = (
          lambda np, x, w: conv1d(np, x, w, 2), True),
     Case("conv1d padding", "conv1d(x, w, padding=1)", CONV,
          lambda np, x, w: conv1d(np, np.pad(x, ((0, 0), (0, 0), (1, 1))), w)),
+    Case("sgd", "sgd(w, g, lr=0.5)", STEP, lambda np, w, g: w - 0.5 * g),
+    Case("momentum", "a, b = momentum(w, g, v, lr=0.5); r = a + 2*b", {**STEP, "v": ("real", 3)},
+         lambda np, w, g, v: w + 1.5 * (0.9 * v + g)),
+    Case("nesterov", "a, b = nesterov(w, g, v, lr=0.5); r = a + 2*b", {**STEP, "v": ("real", 3)},
+         lambda np, w, g, v: w - 0.5 * (g + 0.9 * (0.9 * v + g)) + 2 * (0.9 * v + g)),
+    Case("adagrad", "a, b = adagrad(w, g, s, lr=0.5); r = a + 2*b", {**STEP, "s": ("positive", 3)},
+         lambda np, w, g, s: w - 0.5 * g / (np.sqrt(s + g**2) + 1e-10) + 2 * (s + g**2)),
+    Case("rmsprop", "a, b = rmsprop(w, g, s, lr=0.5); r = a + 2*b", {**STEP, "s": ("positive", 3)},
+         lambda np, w, g, s: rmsprop(np, w, g, s)),
+    Case("adam", "a, b, e = adam(w, g, m, s, t, lr=0.5); r = a + 2*b + 3*e", ADAM, adam),
+    Case("adamw", "a, b, e = adamw(w, g, m, s, t, lr=0.5); r = a + 2*b + 3*e", ADAM,
+         lambda np, w, g, m, s, t: adam(np, w * (1 - 0.5 * 0.01), g, m, s, t)),
 )  # fmt: skip
 
 
