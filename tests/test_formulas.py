@@ -474,3 +474,11 @@ def test_a_power_with_a_variable_exponent_is_a_gradient_too(text, written):
     found = gradient(text, "z")
     assert found.text() == written
     assert found.latex() == rf"\texttt{{{written.replace('^', chr(92) + 'textasciicircum{}')}}}"
+
+
+@pytest.mark.parametrize("eps", ["0.1", "1e-3", "1e-5", "1e-10"])
+def test_a_small_constant_in_a_denominator_keeps_its_digits(eps: str) -> None:
+    """Partial fractions over 1e-10 left nothing of float64, and the formula was withheld."""
+    graph = gd.parse(f"w: Real\ng: Real\ns: Positive\nf = w - g/(sqrt(s + g^2) + {eps})")
+    for name in ("g", "s"):
+        assert (gd.upstream(graph, name).stamp.difference_digits or 0) > 8

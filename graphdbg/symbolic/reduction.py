@@ -15,6 +15,9 @@ from . import terms
 from .terms import ZERO, Algebra, Base, Bound, Factor, Index, Key, Poly, TooLarge
 
 STEPS = 4000  # rewrites of one polynomial; a rule set that needs more is not worth its proof
+# Partial fractions over a smaller c are right but useless: 1/(a(a + c)) = (1/a - 1/(a + c))/c loses
+# the digits of 1/c, all of them for the 1e-10 that keeps an optimizer from dividing by 0.
+LEAST = Fraction(1, 1000)
 CLEARINGS = 6  # denominators multiplied away in one test for zero
 
 
@@ -173,7 +176,7 @@ class Reducer:
         """Next to S = c + lead and a negative power of lead, 1 is (S - lead)/c."""
         inner = base.inner
         c = inner.terms.get(((), ()))
-        if p > 0 or c is None or len(inner) != 2 or lead[1]:
+        if p > 0 or c is None or abs(c) < LEAST or len(inner) != 2 or lead[1]:
             return None
         names = {f"@{at}": index for at, index in enumerate(indices)}
         wanted = terms.rename(lead[0], names)
