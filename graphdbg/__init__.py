@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .checker import check
     from .compiler import compile
+    from .derivations import derive
     from .errors import GraphError
     from .evaluator import evaluate
     from .exports import render, to_dot, to_html, to_text
@@ -30,6 +31,7 @@ __all__ = [
     "Session",
     "check",
     "compile",
+    "derive",
     "evaluate",
     "grad",
     "hessian",
@@ -48,6 +50,7 @@ __all__ = [
 _MODULES = {
     "checker": ("check",),
     "compiler": ("compile",),
+    "derivations": ("derive",),
     "errors": ("GraphError",),
     "evaluator": ("evaluate",),
     "exports": ("render", "to_dot", "to_html", "to_text"),

@@ -32,6 +32,7 @@ usage:
   graphdbg debug SOURCE [name=value ...]        step through both passes at a prompt
   graphdbg step SOURCE [name=value ...]         the same in a terminal app
   graphdbg serve SOURCE [name=value ...]        the app in a browser
+  graphdbg derive SOURCE [--wrt W] [-o FILE]    the derivation, step by step, to hand in
   graphdbg render SOURCE -o FILE                the circuit as svg, png, pdf, gif, or a page (html)
 
 SOURCE is a formula such as "f=(x+y)z", a file with a program, or - for standard input.
@@ -67,6 +68,8 @@ SESSIONS = {
     "serve": "The terminal app in a browser, on this machine unless --host says otherwise.",
 }
 FILES = {
+    "derive": ("deriving", "The derivation of a gradient in numbered steps, each of them checked: "
+               "the rules, the chain rule by name and with everything put in."),
     "render": ("drawing", "Draw the circuit, values green above each wire and gradients red below; "
                "or its state at one step, or every step."),
 }  # fmt: skip
@@ -130,6 +133,8 @@ def parser_for(command: str) -> argparse.ArgumentParser:
         return _session_parser(command)
     if command == "render":
         return _render_parser()
+    if command == "derive":
+        return _derive_parser()
     shown = "graphdbg" if command == "run" else f"graphdbg {command}"
     parser = _Parser(prog=shown, description=COMMANDS[command], allow_abbrev=False)
     add = parser.add_argument
@@ -185,6 +190,23 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
     add("--of", metavar="NODE", help="what to differentiate (default: the only scalar output)")
     add("--wrt", metavar="NAMES", help="by what: names with commas (default: all real inputs)")
     add("--load", metavar="FILE", help="go on from a session that save wrote, without SOURCE")
+
+
+def _derive_parser() -> argparse.ArgumentParser:
+    """The options of derive."""
+    parser = _Parser(prog="graphdbg derive", description=FILES["derive"][1], allow_abbrev=False)
+    add = parser.add_argument
+    add("source", metavar="SOURCE", help="a formula, a file, or - for standard input")
+    add("values", metavar="name=value", nargs="*", help="a point: numbers stand beside formulas")
+    add("--of", metavar="NODE", help="what to differentiate (default: the only scalar output)")
+    add("--wrt", metavar="NAMES", help="by what: names with commas (default: all real inputs)")
+    add("--format", metavar="FORMAT", help="text, markdown, latex, html or pdf (default: text, or "
+        "what the file's ending says)")  # fmt: skip
+    add("-o", "--output", metavar="FILE", help="where to write it (default: standard output)")
+    add("--depth", type=int, default=0, metavar="N", help="calls inside each other to open")
+    add("--steps", default="40", metavar="N", help="how many to show, or all (default: 40)")
+    _add_common(parser)
+    return parser
 
 
 def _render_parser() -> argparse.ArgumentParser:

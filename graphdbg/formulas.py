@@ -6,7 +6,7 @@ and, where it is a derivative, against differences, before anybody saw it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from . import ops
@@ -15,11 +15,10 @@ from .errors import DifferentiationError
 from .formula import FORMS, Formula, Link
 from .gradients import grad, names_of, output_id
 from .graph import NONE, Contribution, Graph, Pass
-from .jacobians import hessian_graph, jacobian_graph
+from .jacobians import excerpt, hessian_graph, is_literal, jacobian_graph
 from .naming import gradient_names
 from .operations import write
 from .sampling import sample
-from .sizes import named, names_in
 from .stamps import POINTS, SEED, Derivative, stamp
 from .symbolic.display import Display, leaves_in
 from .symbolic.facts import proved_row_sums, with_softmaxes
@@ -27,6 +26,7 @@ from .symbolic.lowering import axes
 from .symbolic.rebuild import rebuild
 from .symbolic.terms import Poly, TooLarge
 from .typesetting import matrices, typeset
+from .typesetting.latex_notation import latex_name, typed
 from .typesetting.leaves import Names
 from .typesetting.trees import Tree
 
@@ -122,8 +122,11 @@ class Formulary:
         return self._written(at, poly)
 
     def _written(self, at: int, poly: Poly) -> str:
+        return typeset.text(self._as_tree(at, poly))
+
+    def _as_tree(self, at: int, poly: Poly) -> Tree:
         shape = self.graph.shapes[at]
-        return typeset.text(matrices.from_poly(poly, axes(len(shape)), shape, self.names))
+        return matrices.from_poly(poly, axes(len(shape)), shape, self.names)
 
     def operation(self, at: int) -> str:
         """A node that has no notation, as its operation on its operands' formulas."""
@@ -134,20 +137,52 @@ class Formulary:
 
     def _definitions(self, poly: Poly, node: int) -> dict[str, str]:
         """What a formula's unfamiliar names stand for, and theirs in turn, in tape order."""
-        found: dict[int, str] = {}
+        return {
+            self.names.name_of(at): self.operation(at) if part is None else self._written(at, part)
+            for at, part in self._parts(poly, node).items()
+        }
+
+    def definitions_in_latex(self, found: Formula) -> list[tuple[str, str]]:
+        """The definitions of the formula that was made last, names and formulas in LaTeX."""
+        return [
+            (
+                latex_name(self.names.name_of(at)),
+                typed(self.operation(at))
+                if part is None
+                else typeset.latex(self._as_tree(at, part)),
+            )
+            for at, part in self._parts(found.poly, found.node).items()
+        ]
+
+    def words_of(self, found: Formula) -> list[str]:
+        """The names that the formula that was made last uses, its definitions' included."""
+        seen: set[int] = set()
+        stack = [found.poly]
+        while stack:
+            for at in leaves_in(stack.pop()) - seen:
+                seen.add(at)
+                if at in self.display.definitions:
+                    stack.append(self.display.definitions[at])
+                elif at not in self.display.words:
+                    stack.extend(self.display.lower(arg) for arg in self.graph.args[at])
+        return [self.display.words[at] for at in sorted(seen) if at in self.display.words]
+
+    def _parts(self, poly: Poly, node: int) -> dict[int, Poly | None]:
+        """The parts of a formula that are no words; None for one that is an operation."""
+        found: dict[int, Poly | None] = {}
         stack = [poly]
         if node in leaves_in(poly):
             stack.extend(self.display.lower(arg) for arg in self.graph.args[node])
         while stack:
             for at in leaves_in(stack.pop()) - found.keys() - {node}:
                 if at in self.display.definitions:
+                    found[at] = self.display.definitions[at]
                     stack.append(self.display.definitions[at])
-                    found[at] = self._written(at, stack[-1])
                 elif at not in self.display.words:
                     stack.extend(self.display.lower(arg) for arg in self.graph.args[at])
                     if not self._is_notation(at):
-                        found[at] = self.operation(at)
-        return {self.names.name_of(at): found[at] for at in sorted(found)}
+                        found[at] = None
+        return {at: found[at] for at in sorted(found)}
 
     def _is_notation(self, at: int) -> bool:
         """Whether the typesetter writes the node as its operation: X^-1, det X, max(x)."""
@@ -202,29 +237,12 @@ def local(graph: Graph, name: str) -> dict[str, Formula]:
     node = graph.id(name)
     call = next((c for c in reversed(graph.calls) if c.output == node), None)
     operands = call.inputs if call else graph.args[node]
-    whole = graph if call else _alone(graph, node)
+    whole = graph if call else excerpt(graph, [node], node)
     result = {}
     for at in dict.fromkeys(operands):
-        if type(graph.ops[at]) not in (ops.Const, ops.Eye, ops.Array, ops.Arange):
+        if not is_literal(graph, at):
             result[graph.names[at]] = jacobian(whole, of=name, wrt=graph.names[at])
     return result
-
-
-def _alone(graph: Graph, node: int) -> Graph:
-    """The graph of one operation: its operands are inputs."""
-    b = Builder()
-    place = {}
-    for arg in dict.fromkeys(graph.args[node]):
-        op = graph.ops[arg]
-        if type(op) in (ops.Const, ops.Eye, ops.Array, ops.Arange):
-            place[arg] = b.emit(op)
-        else:
-            place[arg] = b.input(graph.names[arg], graph.shapes[arg])
-    carried = [names_in(graph.shapes[arg]) for arg in place]
-    for dim in sorted(graph.dims.difference(*carried)):
-        b.input(f"{dim} entries", (named(dim),))  # the n of L = q/n has a size as well
-    made = b.emit(graph.ops[node], *(place[arg] for arg in graph.args[node]))
-    return b.build({graph.names[node]: made})
 
 
 def upstream(graph: Graph, name: str, of: str | None = None) -> Formula:
@@ -236,17 +254,22 @@ def upstream(graph: Graph, name: str, of: str | None = None) -> Formula:
     key = f"{target}.d_{name}"
     if key in graph.ids:
         return formula(graph, key)
-    shared = graph.backward.get(target)
-    if shared is None and name in graph.inputs:
-        shared = graph.backward[target] = grad(graph, target, _real_inputs(graph, name))
-    if shared is None or key not in shared.ids:
-        shared = grad(graph, target, [name])
-    return formula(shared, key)
+    return formula(backward_of(graph, target, [name]), key)
 
 
-def _real_inputs(graph: Graph, name: str) -> list[str]:
-    """Every input with real values, and `name`: one backward pass serves all their gradients."""
-    return list(dict.fromkeys([*names_of(graph, None), name]))
+def backward_of(graph: Graph, of: str, wrt: Sequence[str]) -> Graph:
+    """The graph with a backward pass that has the gradients of `of` by all of `wrt`.
+
+    One pass by every input with real values is made once and serves them all; names that it does
+    not have get a pass of their own.
+    """
+    shared = graph.backward.get(of)
+    if shared is None and all(name in graph.inputs for name in wrt):
+        every = dict.fromkeys([*names_of(graph, None), *wrt])
+        shared = graph.backward[of] = grad(graph, of, list(every))
+    if shared is None or any(f"{of}.d_{name}" not in shared.ids for name in wrt):
+        shared = grad(graph, of, wrt)
+    return shared
 
 
 def jacobian(graph: Graph, of: str | None = None, wrt: str | None = None) -> Formula:

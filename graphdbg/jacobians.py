@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from . import algebra, ops
+from . import algebra, ops, sizes
 from .batching import batch
 from .builder import LETTERS, Builder
 from .errors import DifferentiationError
 from .gradients import BACKWARD, accumulate, grad
 from .graph import Graph, cone
-from .sizes import Dim, product, to_text
+from .sizes import Dim, names_in, product, to_text
 
 MAX_ENTRIES = 4_000_000  # 32 MB in float64
 SEED = "seed of the Jacobian"  # no program can have an input of this name: it has blanks
@@ -101,6 +101,60 @@ def replay(b: Builder, graph: Graph, given: Mapping[int, int], node: int) -> int
             place[at] = algebra.apply(b, op.function, *args)
         else:
             place[at] = b.emit(op, *args)
+    return place[node]
+
+
+def excerpt(graph: Graph, members: Sequence[int], output: int, named: bool = True) -> Graph:
+    """The graph of some nodes alone: what they use from outside is its inputs, by the same names.
+
+    `members` are node ids, `output` is one of them. Members keep their names if `named`. Numbers
+    and other literals are carried along; so is what an index is computed from, for a random number
+    is none.
+
+    >>> from graphdbg.parser import parse
+    >>> graph = parse("h = tanh(x); y = h z")
+    >>> excerpt(graph, [graph.id("y")], graph.id("y")).inputs
+    ('h', 'z')
+    """
+    b, inside = Builder(), frozenset(members)
+    needed = dict.fromkeys(a for at in sorted(inside) for a in graph.args[at] if a not in inside)
+    indices = _index_operands(graph, inside)
+    place: dict[int, int] = {}
+    for arg in needed:
+        op = graph.ops[arg]
+        if is_literal(graph, arg) or (arg in indices and type(op) is not ops.Input):
+            place[arg] = _carried(b, graph, arg)
+        else:
+            domain = op.domain if isinstance(op, ops.Input) else "Real"
+            place[arg] = b.input(graph.names[arg], graph.shapes[arg], domain)
+    known = [names_in(shape) for op, shape in zip(b.ops, b.shapes) if type(op) is ops.Input]
+    for dim in sorted(graph.dims.difference(*known)):
+        b.input(f"{dim} entries", (sizes.named(dim),))  # the n of L = q/n has a size as well
+    for at in sorted(inside):
+        place[at] = b.emit(graph.ops[at], *(place[arg] for arg in graph.args[at]))
+        if named and at in graph.given_names and at != output:
+            b.name(place[at], graph.given_names[at])
+    return b.build({graph.names[output]: place[output]})
+
+
+def is_literal(graph: Graph, at: int) -> bool:
+    """Whether a node is a number or an array that the program spells out."""
+    return type(graph.ops[at]) in (ops.Const, ops.Eye, ops.Array, ops.Arange)
+
+
+def _index_operands(graph: Graph, inside: frozenset[int]) -> set[int]:
+    """The operands that say which entries are read or written."""
+    reads = (at for at in inside if type(graph.ops[at]) in (ops.Gather, ops.Scatter))
+    return {arg for at in reads for arg in graph.args[at][1:]}
+
+
+def _carried(b: Builder, graph: Graph, node: int) -> int:
+    """A node with all that it is computed from."""
+    place: dict[int, int] = {}
+    for at in cone(graph, [node]):
+        place[at] = b.emit(graph.ops[at], *(place[arg] for arg in graph.args[at]))
+        if isinstance(op := graph.ops[at], ops.Input):
+            b.name(place[at], op.name)
     return place[node]
 
 

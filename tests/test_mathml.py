@@ -57,6 +57,7 @@ def mathml(latex: str) -> str:
     return convert(latex).removeprefix(f'<math xmlns="{XMLNS}">').removesuffix("</math>")
 
 
+SPACED = 'lspace="0.2222em" rspace="0.2222em"'
 KNOWN = [
     ("x", "<mi>x</mi>"),
     (r"\mathit{loss}", "<mi>loss</mi>"),
@@ -64,10 +65,10 @@ KNOWN = [
     ("0.5 x", "<mn>0.5</mn><mi>x</mi>"),
     (r"W_{2}^{\top} p", "<msubsup><mi>W</mi><mn>2</mn><mi>⊤</mi></msubsup><mi>p</mi>"),
     ("x^2", "<msup><mi>x</mi><mn>2</mn></msup>"),
-    ("p - y", "<mi>p</mi><mo>−</mo><mi>y</mi>"),
+    ("p - y", f"<mi>p</mi><mo {SPACED}>−</mo><mi>y</mi>"),
     (r"\frac{1}{2}", "<mfrac><mn>1</mn><mn>2</mn></mfrac>"),
     (r"\sqrt{d}", "<msqrt><mi>d</mi></msqrt>"),
-    (r"\alpha \odot \beta", "<mi>α</mi><mo>⊙</mo><mi>β</mi>"),
+    (r"\alpha \odot \beta", f"<mi>α</mi><mo {SPACED}>⊙</mo><mi>β</mi>"),
     (r"\operatorname{g}", '<mi mathvariant="normal">g</mi>'),
     (r"\left(x\right)", '<mrow><mo form="prefix" fence="true" stretchy="false" lspace="0em" '
      'rspace="0em">(</mo><mi>x</mi><mo form="postfix" fence="true" stretchy="false" lspace="0em" '
@@ -76,6 +77,7 @@ KNOWN = [
     (r"x \quad y", "<mi>x</mi><mspace width=\"1em\"/><mi>y</mi>"),
     (r"\text{ if }", "<mtext>\u00a0if\u00a0</mtext>"),
     (r"\sum_{k} x", '<munder><mo movablelimits="true">∑</mo><mi>k</mi></munder><mi>x</mi>'),
+    (r"x \in \mathbb{R}", '<mi>x</mi><mo lspace="0.2778em" rspace="0.2778em">∈</mo><mi>ℝ</mi>'),
     ("", ""),
 ]  # fmt: skip
 
@@ -93,7 +95,7 @@ def test_a_formula_can_be_a_block_of_its_own() -> None:
 def test_a_minus_in_front_is_a_sign_and_between_two_things_an_operator() -> None:
     for latex in ("-x", "a = -x", r"\left(-x\right)", r"A^{-\top}", r"x \quad -y", "a, -b"):
         assert '<mo form="prefix" lspace="0em" rspace="0em">−</mo>' in convert(latex), latex
-    assert "<mo>−</mo>" in convert(r"\left(a\right) - b")
+    assert f"<mo {SPACED}>−</mo>" in convert(r"\left(a\right) - b")
 
 
 def test_names_do_not_run_into_each_other() -> None:

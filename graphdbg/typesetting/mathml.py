@@ -21,9 +21,10 @@ THIN = '<mspace width="0.1667em"/>'  # 3/18 em, as TeX sets around a fraction or
 APPLY = "<mo>&#x2061;</mo>"  # the invisible operator between a function and its argument
 INFIX = {
     "cdot": "⋅", "odot": "⊙", "oslash": "⊘", "otimes": "⊗", "times": "×", "sim": "∼",
-    "wedge": "∧", "ne": "≠", "le": "≤", "ge": "≥", "approx": "≈", "to": "→",
+    "wedge": "∧", "ne": "≠", "le": "≤", "ge": "≥", "approx": "≈", "to": "→", "in": "∈",
 }  # fmt: skip
-SIGNS = {"partial": "∂", "top": "⊤", "backslash": "\\", "dots": "…", "ldots": "…"}
+RELATIONS = "=<>≠≤≥≈∼∈→"
+SIGNS = {"partial": "∂", "top": "⊤", "backslash": "\\", "dots": "…", "ldots": "…", "infty": "∞"}
 FUNCTIONS = {
     "log", "exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "det",
     "max", "min",
@@ -34,6 +35,7 @@ FENCES = {r"\lVert": "‖", r"\rVert": "‖", r"\{": "{", r"\}": "}"}
 _GREEK = {name.rstrip("_"): letter for name, letter in GREEK.items()}
 _TOKEN = re.compile(r"\\(?:[a-zA-Z]+|.)|\s+|\d+(?:\.\d+)?|.", re.DOTALL)
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SETS = {"R": "ℝ", "N": "ℕ", "Z": "ℤ"}
 _BOLD = {chr(ord("0") + at): chr(0x1D7CE + at) for at in range(10)} | {
     chr(ord(first) + at): chr(start + at)
     for first, start in (("A", 0x1D400), ("a", 0x1D41A))
@@ -232,6 +234,8 @@ _COMMANDS: dict[str, Callable[[_Reader], _Item]] = {
     "sqrt": _Reader.root,
     "left": _Reader.fenced,
     "begin": _Reader.matrix,
+    "bigl": lambda reader: _Item(_fence(reader.take(), "prefix", "false"), "operator"),
+    "bigr": lambda reader: _Item(_fence(reader.take(), "postfix", "false")),
     "sum": lambda reader: _Item(_SUM, "operator"),
 }
 _TEXT: dict[str, Callable[[str], _Item]] = {
@@ -239,7 +243,8 @@ _TEXT: dict[str, Callable[[str], _Item]] = {
     "textit": lambda text: _Item(_mi(text), "word"),
     "operatorname": lambda text: _Item(_mi(text, upright=True), "function"),
     "mathbf": lambda text: _Item(f"<mn>{_escaped(''.join(_BOLD.get(c, c) for c in text))}</mn>"),
-    "text": lambda text: _Item(f"<mtext>{_kept(text)}</mtext>", "space"),
+    "mathbb": lambda text: _Item(f"<mi>{''.join(_SETS.get(c, c) for c in _escaped(text))}</mi>"),
+    "text": lambda text: _Item(f"<mtext>{_kept(text)}</mtext>"),
     "texttt": lambda text: _Item(
         f'<mtext style="font-family: monospace">{_kept(text)}</mtext>', "word"
     ),
@@ -264,9 +269,12 @@ def _character(token: str, before: Kind | None) -> _Item:
 def _operator(sign: str, before: Kind | None) -> _Item:
     """An operator between two things; where nothing is before it, it is a sign without spaces."""
     if before in (None, "infix", "operator", "space"):
-        form = 'form="prefix" lspace="0em" rspace="0em"' if sign not in "=<>" else 'form="infix"'
+        form = (
+            'form="prefix" lspace="0em" rspace="0em"' if sign not in RELATIONS else 'form="infix"'
+        )
         return _Item(f"<mo {form}>{_escaped(sign)}</mo>", "operator")
-    return _Item(f"<mo>{_escaped(sign)}</mo>", "infix")
+    space = "0.2778em" if sign in RELATIONS else "0.2222em"  # as TeX: 5/18 and 4/18 em
+    return _Item(f'<mo lspace="{space}" rspace="{space}">{_escaped(sign)}</mo>', "infix")
 
 
 def _apart(before: Kind | None, item: _Item) -> bool:

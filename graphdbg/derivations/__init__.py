@@ -1,0 +1,6 @@
+"""Derivations: the backward pass as one would write it down, in numbered and checked steps."""
+
+from .author import derive
+from .steps import Derivation
+
+__all__ = ["Derivation", "derive"]

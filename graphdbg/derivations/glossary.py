@@ -1,0 +1,99 @@
+"""The forward pass as numbered definitions, and what the formulas call the inside of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .. import ops
+from ..graph import Call
+from ..jacobians import excerpt
+from ..operations import operation
+from ..typesetting.latex_notation import typed
+from . import expressions
+from .evidence import Evidence
+from .expressions import Expression
+from .steps import Definition, Equation
+from .units import Unit
+
+LONGEST_CALL = 30  # characters of what a call computes: mean(x) = sum(x)/n says more than its name
+
+
+def definitions(evidence: Evidence, first: int) -> tuple[Definition, ...]:
+    """The definitions of the units from node `first` on.
+
+    Everything else must have been asked of `evidence` before: a definition explains those names of
+    its inside that the formulas use.
+    """
+    plan = evidence.plan
+    units = [unit for unit in plan.units if unit.output >= first]
+    made = {unit.output: _defined(evidence, unit) for unit in units}
+    parts: dict[int, list[tuple[int, Equation]]] = {unit.output: [] for unit in units}
+    told: set[str] = set()
+    while pending := [name for name in evidence.used if name not in told]:
+        for name in pending:
+            told.add(name)
+            _explain(evidence, name, made, parts)
+    return tuple(
+        Definition(
+            plan.definition_of[unit.output],
+            Equation(expressions.of_name(plan.name(unit.output)), made[unit.output]),
+            evidence.space(unit.output),
+            tuple(equation for _, equation in sorted(parts[unit.output], key=lambda part: part[0])),
+            unit.call is None
+            and any(type(plan.graph.ops[at]) is ops.StopGradient for at in unit.members),
+            evidence.value(unit.output),
+        )
+        for unit in units
+    )  # fmt: skip
+
+
+def _explain(
+    evidence: Evidence,
+    name: str,
+    made: Mapping[int, Expression],
+    parts: dict[int, list[tuple[int, Equation]]],
+) -> None:
+    """Say what a name stands for that is no unit's own: inside a call, or another name of it."""
+    plan = evidence.plan
+    node = plan.graph.find(name)
+    if node is None:
+        node = next((at for at, word in evidence.book.display.words.items() if word == name), None)
+    unit = plan.unit_of.get(node) if node is not None else None
+    if node is None or unit is None or unit.output not in parts:
+        return
+    own, also = expressions.of_name(name), expressions.of_name(plan.name(unit.output))
+    if node != unit.output:
+        found = evidence.checked(lambda: evidence.book.make(node, name, None))
+        if found.shown is not None and found.shown.text != own.text:
+            told = [*found.where, Equation(own, found.shown)]
+            parts[unit.output] += [(node, equation) for equation in told]
+    elif own.text not in (also.text, made[node].text):
+        parts[unit.output].append((node, Equation(own, also)))
+
+
+def _defined(evidence: Evidence, unit: Unit) -> Expression:
+    """A unit's output over its operands."""
+    name = evidence.plan.name(unit.output)
+    if unit.call is not None:
+        return _called(evidence, unit, unit.call)
+    alone = evidence.pullback(unit).alone
+    notation = expressions.of_operation(alone, alone.id(name))
+    if notation is not None:
+        return notation
+    found = evidence.checked(lambda: alone.formulary.formula(name))
+    if found.shown is not None:
+        return found.shown
+    text = operation(evidence.graph, unit.output)
+    return Expression(text, typed(text), typed=True)
+
+
+def _called(evidence: Evidence, unit: Unit, call: Call) -> Expression:
+    """A call as it was written, and what it computes where that is short: `mean(x) = sum(x)/n`."""
+    written = expressions.of_call(evidence.graph, call)
+    alone = excerpt(evidence.graph, unit.members, unit.output, named=False)
+    found = evidence.checked(lambda: alone.formulary.formula(evidence.plan.name(unit.output)))
+    if found.shown is None or found.shown.typed or len(found.shown.text) > LONGEST_CALL:
+        return written
+    if written.typed or (found.formula is not None and found.formula.definitions):
+        return written
+    return expressions.joined("=", [written, found.shown])

@@ -1,0 +1,93 @@
+"""A derivation as plain text in Unicode, for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from .document import Block, Display, Heading, Items, Paragraph, Pieces, blocks
+from .steps import Derivation
+
+WIDTH = 80  # columns of prose; equations are never broken
+GAP = 3  # blanks between an equation and its reason
+WIDEST = 60  # columns of an equation whose reason still stands in line with the others
+
+
+def write(found: Derivation) -> str:
+    """The derivation as text.
+
+    >>> import graphdbg as gd
+    >>> print(write(gd.derive(gd.parse("f = x^2"))).split("Backward pass")[0])
+    Derivation of ∂f/∂x
+    ===================
+    <BLANKLINE>
+    Problem
+    -------
+    Given x ∈ ℝ, and f as defined in (1), find ∂f/∂x.
+    <BLANKLINE>
+    Forward pass
+    ------------
+    (1) f = x²
+    <BLANKLINE>
+    <BLANKLINE>
+    """
+    lines: list[str] = []
+    for block in blocks(found):
+        if isinstance(block, Heading) and lines:
+            lines.append("")
+        lines += _block(block)
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _block(block: Block) -> Iterator[str]:
+    if isinstance(block, Heading):
+        yield from _heading(block)
+    elif isinstance(block, Paragraph):
+        indent = "    " if block.small else ""
+        yield from _wrapped(_plain(block.pieces), indent, indent)
+    elif isinstance(block, Items):
+        yield from _items(block)
+    else:
+        yield from _display(block)
+
+
+def _heading(block: Heading) -> Iterator[str]:
+    text = _plain(block.pieces)
+    yield text
+    if block.level < 3:
+        yield ("=" if block.level == 1 else "-") * len(text)
+    if block.level == 1:
+        yield ""
+
+
+def _items(block: Items) -> Iterator[str]:
+    wide = max(len(entry.label) for entry in block.entries)
+    body = [_plain(entry.pieces) for entry in block.entries]
+    column = max((len(text) for text in body if len(text) <= WIDEST), default=0)
+    for entry, text in zip(block.entries, body):
+        label = f"{entry.label:<{wide}} " if wide else "- "
+        note = _plain(entry.note)
+        if note or wide:
+            yield label + (f"{text:<{column}}{' ' * GAP}{note}" if note else text)
+        else:
+            yield from _wrapped(text, label, "  ")
+
+
+def _display(block: Display) -> Iterator[str]:
+    lefts = [row.left.text if row.left else "" for row in block.rows]
+    wide = max(map(len, lefts))
+    lines = [f"    {left:<{wide}} = {row.right.text}" for left, row in zip(lefts, block.rows)]
+    column = max((len(line) for line in lines if len(line) <= WIDEST), default=0)
+    for line, row in zip(lines, block.rows):
+        yield f"{line:<{column}}{' ' * GAP}{row.why}" if row.why else line
+
+
+def _wrapped(text: str, first: str, rest: str) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _plain(pieces: Pieces) -> str:
+    return "".join(piece if isinstance(piece, str) else piece.text for piece in pieces)
