@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .parser import parse
     from .proofs import prove
     from .session import Frame, Session
+    from .training.loop import train
 
 __version__ = "0.1.0"
 
@@ -44,6 +45,7 @@ __all__ = [
     "to_dot",
     "to_html",
     "to_text",
+    "train",
     "upstream",
 ]
 
@@ -61,6 +63,7 @@ _MODULES = {
     "parser": ("parse",),
     "proofs": ("prove",),
     "session": ("Frame", "Session"),
+    "training.loop": ("train",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

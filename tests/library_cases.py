@@ -119,6 +119,7 @@ X4 = {"x": ("real", 4)}
 PAIR = {"p": ("real", 3, 4), "y": ("real", 3, 4)}
 QKV = {"Q": ("real", 3, 4), "K": ("real", 5, 4), "V": ("real", 5, 2)}
 BATCHED = {"Q": ("real", 2, 3, 4), "K": ("real", 2, 5, 4), "V": ("real", 2, 5, 3)}
+RATE = {"t": ("positive",), "lr": ("positive",)}
 STEP = {"w": ("real", 3), "g": ("real", 3)}
 ADAM = {**STEP, "m": ("real", 3), "s": ("positive", 3), "t": ("positive",)}
 CONV = {"x": ("real", 2, 3, 6), "w": ("real", 4, 3, 2)}
@@ -312,6 +313,17 @@ CASES = (
     Case("adam", "a, b, e = adam(w, g, m, s, t, lr=0.5); r = a + 2*b + 3*e", ADAM, adam),
     Case("adamw", "a, b, e = adamw(w, g, m, s, t, lr=0.5); r = a + 2*b + 3*e", ADAM,
          lambda np, w, g, m, s, t: adam(np, w * (1 - 0.5 * 0.01), g, m, s, t)),
+    Case("constant", "constant(t, lr)", RATE, lambda np, t, lr: lr + 0 * t),
+    Case("step_decay", "step_decay(10*t, lr, every=3)", RATE,
+         lambda np, t, lr: lr * 0.5 ** np.floor((10 * t - 1) / 3)),
+    Case("exponential_decay", "exponential_decay(t, lr, rate=0.5)", RATE,
+         lambda np, t, lr: lr * np.exp(-0.5 * (t - 1))),
+    Case("inverse_decay", "inverse_decay(t, lr, rate=0.5)", RATE,
+         lambda np, t, lr: lr / (1 + 0.5 * (t - 1))),
+    Case("cosine_decay", "cosine_decay(t, lr, total=4, least=0.1)", RATE,
+         lambda np, t, lr: 0.1 + (lr - 0.1) * (1 + np.cos(np.pi * np.minimum((t - 1) / 4, 1))) / 2),
+    Case("warm_up", "warm_up(t, lr, steps=4)", RATE,
+         lambda np, t, lr: lr * np.minimum(t / 4, 1)),
 )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ ORDER = """
     compiling compiler
     stamps formula formulas explanations assignments
     rendering stepping session interpreter
-    derivations drawing pages exports notebooks commandline cli
+    derivations drawing pages exports notebooks training commandline cli
 """.split()
 
 FOREIGN = {"textual", "torch", "jax", "tensorflow", "graphdbg_tui"}
@@ -206,7 +206,7 @@ def test_evaluating_needs_no_sympy() -> None:
 def test_public_names() -> None:
     assert sorted(graphdbg.__all__) == sorted(
         "parse Graph Node grad jacobian hessian local upstream Formula prove evaluate compile "
-        "check GraphError mlp Session Frame render to_dot to_html to_text derive".split()
+        "check GraphError mlp Session Frame render to_dot to_html to_text derive train".split()
     )
 
 

@@ -1,0 +1,306 @@
+"""`Data`: the arrays a program learns from, their first axis the samples; read, checked, split.
+
+The order in which samples are drawn is a function of the seed and the epoch alone, so the batch of
+any step can be found again without the steps before it.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import GraphError, ValueGivenError
+from ..graph import Graph, suggestion
+from ..ops import Input
+from ..sizes import Shape, names_in
+
+Array = NDArray[Any]
+TARGETS = ("Label", "OneHot", "Bool", "Probability")  # domains of what is to be predicted
+USUAL_TARGETS = ("y", "Y", "t", "T", "target")
+MOST_CLASSES = 1_000  # of a column of words; more are no classes
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Arrays by the names of inputs, one row a sample; `classes` are the words behind labels."""
+
+    arrays: Mapping[str, Array]
+    classes: tuple[str, ...] = ()
+    source: str = ""
+    digest: str = ""
+
+    @property
+    def count(self) -> int:
+        """How many samples there are."""
+        return next((len(each) for each in self.arrays.values()), 0)
+
+    def take(self, rows: Sequence[int] | Array) -> Data:
+        """The samples of some rows."""
+        chosen = np.asarray(rows, int)
+        return replace(self, arrays={name: each[chosen] for name, each in self.arrays.items()})
+
+    def split(self, share: float, seed: int) -> tuple[Data, Data]:
+        """The samples to learn from, and a random `share` of them that is held out.
+
+        Raises GraphError where either would be empty.
+        """
+        if not 0 <= share < 1:
+            raise GraphError(f"found validation {share}, expected a share from 0 to below 1")
+        held = round(self.count * share)
+        if share and (held == 0 or held == self.count):
+            raise GraphError(
+                f"validation {share} of {self.count} samples leaves one part empty: give more "
+                "samples or another share"
+            )
+        order = np.random.default_rng([seed, 0]).permutation(self.count)
+        return self.take(np.sort(order[held:])), self.take(np.sort(order[:held]))
+
+    def batch(self, size: int | None, seed: int, step: int) -> dict[str, Array]:
+        """The samples of a step, counted from 0; all of them where `size` is None.
+
+        Each epoch takes every sample once, in an order of its own; the last batch may be smaller.
+        """
+        if size is None or size >= self.count:
+            return dict(self.arrays)
+        epoch, place = divmod(step, self.steps(size))
+        order = np.random.default_rng([seed, 1 + epoch]).permutation(self.count)
+        rows = order[place * size : (place + 1) * size]
+        return {name: each[rows] for name, each in self.arrays.items()}
+
+    def steps(self, size: int | None) -> int:
+        """How many steps an epoch has."""
+        return 1 if size is None else max(1, -(-self.count // size))
+
+
+# ------------------------------------------------------------------ where it comes from
+
+
+def data_for(
+    graph: Graph, found: Mapping[str, ArrayLike] | tuple[ArrayLike, ArrayLike] | str | Path,
+    target: str | None = None,
+) -> Data:  # fmt: skip
+    """The data of a program: from arrays by the names of its inputs, from (X, y), or from a file.
+
+    Of a CSV file the last column is the target, or the one called `target`; columns that are
+    called as inputs go to those. Raises ValueGivenError for what does not fit the program.
+    """
+    if isinstance(found, str | Path):
+        return read(graph, Path(found), target)
+    if isinstance(found, tuple):
+        features, wanted = roles(graph)
+        return _checked(graph, {features: np.asarray(found[0]), wanted: np.asarray(found[1])})
+    return _checked(graph, {name: np.asarray(each) for name, each in found.items()})
+
+
+def read(graph: Graph, path: Path, target: str | None = None) -> Data:
+    """The data in a csv, npy or npz file; GraphError where it cannot be read."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise GraphError(f"cannot read '{path}': {error.strerror}") from error
+    kind = path.suffix.lower()
+    if kind == ".csv":
+        made = _from_csv(graph, path, raw, target)
+    elif kind in (".npy", ".npz"):
+        made = _checked(graph, _from_numpy(graph, path))
+    else:
+        raise GraphError(f"'{path}' is no data file: expected .csv, .npy or .npz")
+    return replace(made, source=str(path), digest=hashlib.sha256(raw).hexdigest())
+
+
+def roles(graph: Graph) -> tuple[str, str]:
+    """The input of the features and that of the target: both begin with the samples' dimension.
+
+    Raises GraphError where it is not clear which they are.
+    """
+    leading = [name for name in graph.inputs if _leads(graph[name].shape)]
+    found = [name for name in leading if graph[name].op.domain in TARGETS]  # type: ignore[attr-defined]
+    found = found or [name for name in leading if name in USUAL_TARGETS]
+    if len(found) == 1:
+        dim = graph[found[0]].shape[0]
+        rest = [name for name in leading if name not in found and graph[name].shape[0] == dim]
+        if len(rest) == 1:
+            return rest[0], found[0]
+    raise GraphError(
+        f"it is not clear which inputs of {', '.join(graph.inputs)} are features and target: "
+        "declare them with a dimension for the samples (X: Real[n, 4], y: Label[n]), or give the "
+        "arrays by name"
+    )
+
+
+def _leads(shape: Shape) -> bool:
+    return bool(shape) and bool(names_in(shape[:1]))
+
+
+def _from_numpy(graph: Graph, path: Path) -> dict[str, Array]:
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            if isinstance(found, np.lib.npyio.NpzFile):
+                return {name: found[name] for name in found.files}
+    except TypeError:
+        found = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise GraphError(f"cannot read '{path}' as a NumPy file: {error}") from error
+    if found.ndim != 2 or found.shape[1] < 2:
+        raise GraphError(
+            f"'{path}' holds shape {found.shape}: expected rows of features and target"
+        )
+    features, wanted = roles(graph)
+    return {features: found[:, :-1], wanted: found[:, -1]}
+
+
+# ------------------------------------------------------------------ CSV
+
+
+def _from_csv(graph: Graph, path: Path, raw: bytes, target: str | None) -> Data:
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise GraphError(f"cannot read '{path}': it is not text in UTF-8") from error
+    rows = [row for row in csv.reader(text.splitlines()) if any(cell.strip() for cell in row)]
+    if not rows:
+        raise GraphError(f"'{path}' is empty: expected rows of numbers with commas between")
+    wide = len(rows[0])
+    for at, row in enumerate(rows, 1):
+        if len(row) != wide:
+            raise GraphError(f"'{path}' row {at} has {len(row)} columns, the first row has {wide}")
+    header = not any(_number(cell) is not None for cell in rows[0])
+    names = [cell.strip() for cell in rows[0]] if header else [str(at) for at in range(wide)]
+    table = _Table(path, names, rows[header:], 1 + header)
+    if not table.rows:
+        raise GraphError(f"'{path}' has a header and no rows")
+    named = [name for name in names if name in graph.inputs]
+    if named:
+        return _checked(graph, {name: table.column(name) for name in named})
+    features, wanted = roles(graph)
+    goal = names[-1] if target is None else target
+    if goal not in names:
+        raise GraphError(f"'{path}' has no column '{goal}'{suggestion(goal, names)}")
+    labels, classes = table.target(goal)
+    columns = [table.column(name) for name in names if name != goal]
+    arrays = {features: np.stack(columns, axis=1), wanted: labels}
+    return replace(_checked(graph, arrays), classes=classes)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The cells of a CSV file; errors name file, row and column."""
+
+    path: Path
+    names: list[str]
+    rows: list[list[str]]
+    first: int
+
+    def column(self, name: str) -> Array:
+        """A column of numbers."""
+        at = self.names.index(name)
+        return np.array([self._cell(row, line, at) for line, row in enumerate(self.rows)])
+
+    def _cell(self, row: list[str], line: int, at: int) -> float:
+        found = _number(row[at])
+        if found is None or not np.isfinite(found):
+            what = f"found '{row[at]:.40}'" if row[at].strip() else "found nothing"
+            raise ValueGivenError(
+                f"'{self.path}' row {line + self.first}, column '{self.names[at]}': {what}, "
+                "expected a number"
+            )
+        return found
+
+    def target(self, name: str) -> tuple[Array, tuple[str, ...]]:
+        """The column that is to be predicted; words become labels from 0, in their order."""
+        at = self.names.index(name)
+        cells = [row[at].strip() for row in self.rows]
+        if all(_number(cell) is not None for cell in cells):
+            return self.column(name), ()
+        classes = sorted(set(cells))
+        if "" in classes or len(classes) > MOST_CLASSES:
+            line = cells.index("") if "" in classes else 0
+            raise ValueGivenError(
+                f"'{self.path}' row {line + self.first}, column '{name}': the target is a number "
+                f"or one of at most {MOST_CLASSES:,} words"
+            )
+        return np.array([classes.index(cell) for cell in cells], float), tuple(classes)
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+# ------------------------------------------------------------------ does it fit
+
+
+def _checked(graph: Graph, arrays: Mapping[str, Array]) -> Data:
+    """The arrays as float64: one number of samples, labels in range, one-hot where declared."""
+    for name in arrays:
+        if name not in graph.inputs:
+            near, listed = suggestion(name, graph.inputs), ", ".join(graph.inputs)
+            raise ValueGivenError(
+                f"data were given for '{name}', which is not an input{near} (the inputs: {listed})"
+            )
+    made = {name: _numeric(name, each) for name, each in arrays.items()}
+    counts = {name: len(each) if each.ndim else 0 for name, each in made.items()}
+    if len(set(counts.values())) != 1 or 0 in counts.values():
+        listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
+        raise ValueGivenError(f"each input needs the same number of samples, at least 1 ({listed})")
+    for name, each in made.items():
+        _require_finite(name, each)
+        made[name] = _domain(graph, name, each)
+    return Data(made)
+
+
+def _numeric(name: str, found: Array) -> Array:
+    try:
+        return np.asarray(found, float)
+    except (TypeError, ValueError) as error:
+        raise ValueGivenError(f"the data of '{name}' are not numbers: {error}") from error
+
+
+def _require_finite(name: str, found: Array) -> None:
+    bad = np.argwhere(~np.isfinite(found))
+    if len(bad):
+        place = ", ".join(map(str, bad[0]))
+        raise ValueGivenError(
+            f"the data of '{name}' have {found[tuple(bad[0])]} at [{place}] ({len(bad)} in all): "
+            "leave those samples out or fill them in"
+        )
+
+
+def _domain(graph: Graph, name: str, found: Array) -> Array:
+    op = graph[name].op
+    assert isinstance(op, Input)
+    if op.domain == "OneHot" and found.ndim == len(op.shape) - 1:
+        return _one_hot(name, found, op.shape[-1])
+    if op.domain == "Label":
+        _whole(name, found, None)
+    if op.domain == "Bool":
+        _whole(name, found, 2)
+    return found.reshape(len(found), *(1,) * (len(op.shape) - 1)) if found.ndim == 1 and \
+        len(op.shape) > 1 and op.shape[1:] == (1,) * (len(op.shape) - 1) else found  # fmt: skip
+
+
+def _one_hot(name: str, found: Array, size: Any) -> Array:
+    classes = size if isinstance(size, int) else int(found.max()) + 1
+    _whole(name, found, classes)
+    return np.eye(classes)[found.astype(int)]
+
+
+def _whole(name: str, found: Array, below: int | None) -> None:
+    """Labels are whole numbers from 0, below a number where that is known."""
+    high = np.inf if below is None else below
+    bad = np.argwhere((found != np.floor(found)) | (found < 0) | (found >= high))
+    if len(bad):
+        place = ", ".join(map(str, bad[0]))
+        expected = "a whole number from 0" + (f" to {below - 1}" if below is not None else "")
+        raise ValueGivenError(
+            f"the label '{name}'[{place}] is {found[tuple(bad[0])]:g}: expected {expected}"
+        )

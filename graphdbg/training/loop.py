@@ -1,0 +1,269 @@
+"""`train`: the compiled step over and over, with what people watch while it runs.
+
+Nothing is parsed, differentiated or looked up by name between two steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import lazy
+from ..checking.findings import nonfinite_nodes
+from ..errors import GraphError
+from ..evaluator import evaluate
+from ..graph import Graph
+from ..ops import Input
+from ..parser import parse
+from ..sizes import Size
+from .data import Data, data_for
+from .rules import optimizer as rule_of
+from .runs import Epoch, History, Plan, Run, State, Stepper
+from .steps import Group, TrainingStep, learned, training_step
+
+Array = NDArray[Any]
+Told = Callable[[Run], None]
+
+
+class DivergedError(GraphError):
+    """A loss that is no number any more: which step, and at which node it began."""
+
+
+def train(
+    program: Graph | str,
+    data: Data | Mapping[str, ArrayLike] | tuple[ArrayLike, ArrayLike] | str | Path,
+    *,
+    of: str | None = None,
+    optimizer: str = "sgd",
+    lr: float | None = None,
+    schedule: str = "constant",
+    settings: Mapping[str, float] | None = None,
+    pace: Mapping[str, float] | None = None,
+    groups: Iterable[Group] = (),
+    epochs: int = 100,
+    batch: int | None = None,
+    validation: float = 0.0,
+    early_stopping: int | None = None,
+    masks: Mapping[str, float] | None = None,
+    start: Mapping[str, ArrayLike] | None = None,
+    seed: int = 0,
+    target: str | None = None,
+    told: Told | None = None,
+    resume: Run | None = None,
+) -> Run:
+    """The `Run` that minimises the program's only scalar result, or `of`, on the data.
+
+    `data` are arrays by input name, (X, y), a `Data`, or a csv, npy or npz file; every other real
+    input is learned. `lr` defaults to the rule's own; `settings` are the rule's (rho, beta1, ...),
+    `pace` those of the schedule; `groups` give parameters rules of their own. `batch` of None is
+    all samples at once. `early_stopping` epochs without a better validation loss end the run, and
+    the best parameters are kept. `masks` are inputs drawn anew at each step (dropout), by the
+    probability to keep. `start` gives initial values; others are drawn by the seed, weights with
+    variance 1/fan-in, vectors and numbers as 0. `resume` goes on from a run.
+
+    Raises DivergedError where the loss stops being a number, naming step and node; GraphError for
+    arguments that cannot be, ValueGivenError for data that do not fit.
+
+    >>> import graphdbg as gd
+    >>> run = gd.train("X: Real[n,1]; y: Real[n]; w: Real[1]; E = sum((X@w - y)^2)/n",
+    ...                ([[1], [2], [3]], [2, 4, 6]), lr=0.1, epochs=50)
+    >>> run.parameters["w"].round(6), run.stopped
+    (array([2.]), '50 epochs')
+    """
+    graph = parse(program) if isinstance(program, str) else program
+    found = data if isinstance(data, Data) else data_for(graph, data, target)
+    given = set(found.arrays) | set(masks or {})
+    parameters = learned(graph, given)
+    _check(graph, found, parameters, epochs, batch, early_stopping, validation)
+    rate = rule_of(optimizer).settings["lr"] if lr is None else lr
+    default = Group((), optimizer, rate, schedule, settings or {}, pace or {})
+    named = list(groups)
+    spread = [*named, default] if not any(not each.parameters for each in named) else named
+    left = set(parameters) - {name for each in named for name in each.parameters}
+    step = training_step(graph, parameters, of, spread if left else named)
+    learning, held = found.split(validation, seed)
+    plan = Plan(batch, seed, masks or {})
+    return _Loop(graph, step, learning, held, plan, early_stopping).run(
+        epochs, start or {}, told, resume, found
+    )
+
+
+class _Loop:
+    """A run in the making."""
+
+    def __init__(
+        self, graph: Graph, step: TrainingStep, data: Data, held: Data, plan: Plan,
+        patience: int | None,
+    ) -> None:  # fmt: skip
+        self.graph, self.step, self.held, self.patience = graph, step, held, patience
+        self.stepper = Stepper(step, data, plan)
+        compile_ = lazy.module("compiler").compile
+        self.loss = compile_(graph, outputs=[step.of]).run
+        wanted = [f"{step.of}.d_{name}" for name in step.parameters]
+        self.probe = compile_(step.graph, outputs=[*step.rates, *wanted]).run
+
+    def run(
+        self, epochs: int, start: Mapping[str, ArrayLike], told: Told | None, resume: Run | None,
+        data: Data,
+    ) -> Run:  # fmt: skip
+        """All epochs, or fewer; Ctrl-C ends the run and loses nothing."""
+        state = self._begin(start, resume)
+        history = History(self.stepper, state) if resume is None else resume.history
+        run = Run(self.step, self.stepper.plan, history, [], [], {}, "", classes=data.classes)
+        if resume is not None:
+            run = replace(resume, losses=list(resume.losses), epochs=list(resume.epochs))
+        run.stopped = f"{epochs} epochs"
+        self.best: tuple[float, int, State] | None = None
+        try:
+            for number in range(len(run.epochs), epochs):
+                state = self._epoch(run, number, state)
+                if told is not None:
+                    told(run)
+                if self._is_enough(run, number, state):
+                    break
+        except KeyboardInterrupt:
+            state = history.state(run.iterations)
+            run.stopped = "interrupted"
+        run.parameters = {name: state[name] for name in self.step.parameters}
+        if self.best is not None and run.stopped.startswith("early"):
+            _, run.best, best = self.best
+            run.parameters = {name: best[name] for name in self.step.parameters}
+        return run
+
+    def _begin(self, start: Mapping[str, ArrayLike], resume: Run | None) -> State:
+        if resume is not None:
+            return resume.state(resume.iterations)
+        drawn = initial(self.step, self.stepper.data, self.stepper.plan.seed)
+        for name, value in start.items():
+            if name not in drawn:
+                raise GraphError(f"'{name}' has a start value, but is not learned: {list(drawn)}")
+            drawn[name] = np.array(value, float)
+        return self.step.start(drawn)
+
+    def _epoch(self, run: Run, number: int, state: State) -> State:
+        """One pass over the data; the state after it."""
+        first = run.iterations
+        before = state
+        for iteration in range(first, first + self.stepper.per_epoch):
+            run.history.keep(iteration, state)
+            loss, after = self.stepper.advance(state, iteration)
+            if not np.isfinite(loss):
+                self._explain(state, iteration, loss)
+            run.losses.append(loss)
+            before, state = state, after
+        run.epochs.append(self._measured(run, number, first, before, state))
+        return state
+
+    def _measured(self, run: Run, number: int, first: int, before: State, after: State) -> Epoch:
+        last = run.iterations - 1
+        found = self.probe(self.stepper.point(before, last))
+        count = len(self.step.rates)
+        norms = {name: float(np.linalg.norm(each))
+                 for name, each in zip(self.step.parameters, found[count:])}  # fmt: skip
+        ratios = {}
+        for name in self.step.parameters:
+            size = float(np.linalg.norm(before[name]))
+            ratios[name] = float(np.linalg.norm(after[name] - before[name])) / size if size else 0.0
+        return Epoch(
+            number, run.iterations, float(np.mean(run.losses[first:])), self._validation(after),
+            float(found[0]), norms, ratios,
+        )  # fmt: skip
+
+    def _validation(self, state: State) -> float | None:
+        """The loss on the held-out samples, nothing dropped; None where there are none."""
+        if not self.held.count:
+            return None
+        point = {name: state[name] for name in self.step.parameters} | dict(self.held.arrays)
+        for name in self.stepper.plan.masks:
+            sizes = [self.held.count if size is None else size
+                     for size in self.stepper._shapes[name]]  # fmt: skip
+            point[name] = np.ones(sizes)
+        return float(self.loss(point)[0])
+
+    def _is_enough(self, run: Run, number: int, state: State) -> bool:
+        """Whether the validation loss has not become better for as long as patience lasts."""
+        value = run.epochs[-1].validation
+        if self.patience is None or value is None:
+            return False
+        if self.best is None or value < self.best[0]:
+            self.best = (value, number, state)
+        if number - self.best[1] < self.patience:
+            return False
+        run.stopped = f"early stopping: no better for {self.patience} epochs"
+        return True
+
+    def _explain(self, state: State, iteration: int, loss: float) -> None:
+        """Raise DivergedError with the node in which the first such number arose."""
+        point = self.stepper.point(state, iteration)
+        trace = evaluate(self.step.graph, point)
+        wanted = [self.step.graph.id(self.step.of)]
+        with np.errstate(all="ignore"):
+            found = nonfinite_nodes(self.step.graph, trace.arrays, wanted)
+        where = ""
+        for node, bad in found.items():
+            where = f" at '{self.step.graph.names[node]}' ({bad.value}: {bad.explanation})"
+            break
+        else:
+            large = max(self.step.parameters, key=lambda x: float(np.max(np.abs(state[x]))))
+            where = f"; the largest parameter is '{large}'"
+        raise DivergedError(
+            f"the loss is {loss} at iteration {iteration} (epoch "
+            f"{iteration // self.stepper.per_epoch}): the first number that is not finite arose"
+            f"{where}. Try a smaller rate than {self.step.groups[0].rate:g}, smaller initial "
+            "values, or inputs scaled to mean 0 and variance 1"
+        )
+
+
+def initial(step: TrainingStep, data: Data, seed: int) -> dict[str, Array]:
+    """Initial parameters: matrices with variance 1/fan-in, vectors and numbers as 0.
+
+    Source: LeCun, Bottou, Orr, Müller, Efficient BackProp (1998), section 4.6.
+    """
+    dims = {}
+    for name, each in data.arrays.items():
+        dims.update({str(dim): size for dim, size in zip(step.graph[name].shape, each.shape)})
+    found = {}
+    for at, name in enumerate(step.parameters):
+        op = step.graph[name].op
+        assert isinstance(op, Input)
+        shape = [_size(name, dim, dims) for dim in op.shape]
+        if op.domain == "Positive":
+            found[name] = np.ones(shape)
+        elif len(shape) < 2:
+            found[name] = np.zeros(shape)
+        else:
+            rng = np.random.default_rng([seed, 2, at])
+            found[name] = rng.normal(size=shape) / np.sqrt(shape[-2])
+    return found
+
+
+def _size(name: str, dim: int | Size, dims: Mapping[str, int]) -> int:
+    if isinstance(dim, int):
+        return dim
+    if str(dim) not in dims:
+        raise GraphError(
+            f"the size '{dim}' of '{name}' does not follow from the data: write a number in the "
+            f"program, or give '{name}' a start value"
+        )
+    return dims[str(dim)]
+
+
+def _check(
+    graph: Graph, data: Data, parameters: list[str], epochs: int, batch: int | None,
+    patience: int | None, validation: float,
+) -> None:  # fmt: skip
+    if not parameters:
+        raise GraphError(
+            "nothing is left to learn: every real input of the program is in the data "
+            f"({', '.join(data.arrays)})"
+        )
+    for what, value in (("epochs", epochs), ("batch", batch), ("early_stopping", patience)):
+        if value is not None and value < 1:
+            raise GraphError(f"found {what} {value}, expected 1 or more")
+    if patience is not None and not validation:
+        raise GraphError("early stopping watches the validation loss: hold samples out for it")
