@@ -341,3 +341,20 @@ def test_the_same_polynomial_gives_the_same_text() -> None:
         texts.add(typeset.text(matrices.from_poly(poly, free, dims, standard_world().lookup)))
     assert len(texts) == 1
     assert np.all([isinstance(text, str) for text in texts])
+
+
+def test_names_of_several_letters_stand_apart_in_latex() -> None:
+    world = World()
+    for name in ("lam", "s"):
+        world.new(name, value=0.0)
+    for name in ("W", "left"):
+        world.new(name, n, n, value=0.0)
+    scaled = scale(times(world("lam"), world("W", "i", "j")), 2)
+    product = sum_over(times(world("left", "i", "k"), world("W", "k", "j")), [("k", n)])
+    for poly, latex in (
+        (scaled, r"2 \, \mathit{lam} \, W"),
+        (product, r"\mathit{left} \, W"),
+        (times(world("s"), world("W", "i", "j")), "s W"),
+    ):
+        tree = matrices.from_poly(poly, ("i", "j"), (n, n), world.lookup)
+        assert typeset.latex(tree) == latex

@@ -123,11 +123,10 @@ def _forward(found: Derivation) -> Iterator[Block]:
 
 def _definition(each: Definition) -> Iterator[Entry]:
     left, right = _left(each.equation), each.equation.right
-    pieces: Pieces = (joined("=", [left, right]),)
+    scalar = [each.value] if each.value is not None and each.space is None else []
+    pieces: Pieces = (joined("=", [left, right, *scalar]),)
     if right.typed:
-        pieces = (left, " = ", right)
-    if each.value is not None and each.space is None:
-        pieces = (*pieces, " = ", each.value)
+        pieces = (left, " = ", right, *((" = ", scalar[0]) if scalar else ()))
     yield Entry(f"({each.number})", pieces, ("∈ ", each.space) if each.space else ())
     for part in each.parts:
         yield Entry("", ("where ", *_equation(part)))

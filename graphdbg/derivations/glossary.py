@@ -53,22 +53,29 @@ def _explain(
     made: Mapping[int, Expression],
     parts: dict[int, list[tuple[int, Equation]]],
 ) -> None:
-    """Say what a name stands for that is no unit's own: inside a call, or another name of it."""
+    """Say what a name stands for that is no unit's own: inside a call, another name, a side result.
+
+    A side result is a value of the program that the derivation has no use for, as p = sigmoid(a)
+    beside a loss of a; it is told with the definition that comes before it.
+    """
     plan = evidence.plan
     node = plan.graph.find(name)
     if node is None:
         node = next((at for at, word in evidence.book.display.words.items() if word == name), None)
-    unit = plan.unit_of.get(node) if node is not None else None
-    if node is None or unit is None or unit.output not in parts:
+    if node is None or node >= len(plan.tape) or not plan.graph.args[node]:
         return
-    own, also = expressions.of_name(name), expressions.of_name(plan.name(unit.output))
-    if node != unit.output:
+    unit = plan.unit_of.get(node)
+    place = unit.output if unit else max((at for at in parts if at < node), default=min(parts))
+    if place not in parts:
+        return
+    own, also = expressions.of_name(name), expressions.of_name(plan.name(place))
+    if node != place:
         found = evidence.checked(lambda: evidence.book.make(node, name, None))
         if found.shown is not None and found.shown.text != own.text:
             told = [*found.where, Equation(own, found.shown)]
-            parts[unit.output] += [(node, equation) for equation in told]
+            parts[place] += [(node, equation) for equation in told]
     elif own.text not in (also.text, made[node].text):
-        parts[unit.output].append((node, Equation(own, also)))
+        parts[place].append((node, Equation(own, also)))
 
 
 def _defined(evidence: Evidence, unit: Unit) -> Expression:

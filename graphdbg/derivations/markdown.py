@@ -23,7 +23,7 @@ _WIDE = {each: chr(ord(each) + 0xFEE0) for each in "#$%&*<>@[\\]^_`{|}~"}  # ful
 _RULE = r"\rule{.45em}{.05em}"  # an underscore: the sign itself is none in mathematics
 _INSTEAD = (
     (r"\\", r"\cr "), (r"\_", _RULE), (r"\{", r"\lbrace "), (r"\}", r"\rbrace "),
-    (r"\left\lbrace ", r"\left\lbrace "), (r"\#", "＃"), (r"\$", "＄"), (r"\%", "％"),
+    (r"\,", r"\thinspace "), (r"\#", "＃"), (r"\$", "＄"), (r"\%", "％"),
     (r"\&", "＆"), ("_{", " _{"), ("<", r"\lt "), (">", r"\gt "), ("*", r"\ast "), ("`", "｀"),
     ("](", "] ("), ("$", "＄"),
 )  # fmt: skip

@@ -20,6 +20,7 @@ from .unicode_notation import (
     TextWriter,
 )
 
+_WORD_LAST = re.compile(r"\\mathit\{(?:[^{}\\]|\\.)*\}(?:[_^]\{[^{}]*\})*$")
 _TO_LATEX = {letter: "\\" + name.rstrip("_") for name, letter in GREEK.items()}
 
 
@@ -110,13 +111,20 @@ class LatexWriter(TextWriter):
 
     def juxtapose(self, factors: list[tuple[str, Tree]]) -> str:
         """A chain of products."""
-        return " ".join(written for written, _ in factors)
+        return _beside([written for written, _ in factors])
+
+    def _side_by_side(self, pieces: list[Piece]) -> str:
+        return _beside([each if level > PRODUCT else self.group(each) for each, level in pieces])
 
     def coefficient(self, number: str, rest: str) -> str:
         """A number before what it multiplies."""
         if rest[0].isdigit() or rest.startswith((r"\mathbf{1}", r"\frac")):
             return rf"{number} \cdot {rest}"
-        return f"{number} {rest}"
+        return _beside([number, rest])
+
+    def before(self, scalars: str, body: str) -> str:
+        """Scalars before the array that they multiply."""
+        return _beside([scalars, body])
 
     def grid(self, tree: t.Grid) -> Piece:
         """An array written out."""
@@ -142,6 +150,18 @@ class LatexWriter(TextWriter):
         if level < ELEMENTWISE or type(tree.top) is t.Quotient:
             top = self.group(top)
         return rf"{top} \oslash {self.at(tree.bottom, PRODUCT)}", ELEMENTWISE
+
+
+def _beside(factors: list[str]) -> str:
+    r"""Factors in a row; a name of several letters stands apart from its neighbours by `\,`.
+
+    LaTeX sets no blanks between names: `lam w` would be one name.
+    """
+    out = factors[0] if factors else ""
+    for left, right in zip(factors, factors[1:]):
+        apart = right.startswith(r"\mathit{") or _WORD_LAST.search(left)
+        out += (r" \, " if apart else " ") + right
+    return out
 
 
 def _ungrouped(written: str) -> str:

@@ -166,6 +166,10 @@ class TextWriter:
             return f"{number}·{rest}"
         return f"{number} {rest}" if _CALL.match(rest) else number + rest
 
+    def before(self, scalars: str, body: str) -> str:
+        """Scalars before the array that they multiply."""
+        return scalars + ("" if body[0] == "(" and scalars[-1] == ")" else " ") + body
+
     def fraction(self, top: Piece, bottom: list[Piece]) -> Piece:
         """Scalars below a fraction bar."""
         high = top[0] if top[1] >= ELEMENTWISE else self.group(top[0])
@@ -248,8 +252,7 @@ class TextWriter:
             body, level = self.group(body), ATOM
         if not pieces:
             return body, level
-        space = "" if body[0] == "(" and pieces[-1][0][-1] == ")" else " "
-        return self._side_by_side(pieces) + space + body, min(level, PRODUCT)
+        return self.before(self._side_by_side(pieces), body), min(level, PRODUCT)
 
     def _side_by_side(self, pieces: list[Piece]) -> str:
         return " ".join(each if level > PRODUCT else self.group(each) for each, level in pieces)
