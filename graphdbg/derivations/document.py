@@ -26,10 +26,11 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Prose with mathematics in it; `small` is a remark on what stands before."""
+    """Prose with mathematics in it; `remark` and `small` belong to the equation before."""
 
     pieces: Pieces
     small: bool = False
+    remark: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ def _contribution(step: Step, part: Contribution) -> Iterator[Block]:
         alone = not part.label
         yield Display(_with_value(_with_reason(part.lines, step), step) if alone else part.lines)
     if part.withheld:
-        yield Paragraph((part.withheld,))
+        yield Paragraph((part.withheld,), remark=True)
 
 
 def because(reasons: Sequence[str]) -> str:
@@ -236,14 +237,14 @@ def _with_value(rows: Sequence[Equation], step: Step) -> tuple[Equation, ...]:
 def _remarks(step: Step | Result) -> Iterator[Block]:
     """What the formula before rests on, and how it was checked."""
     for equation in step.where:
-        yield Paragraph(("where ", *_equation(equation)))
+        yield Paragraph(("where ", *_equation(equation)), remark=True)
     if step.because and isinstance(step, Result):
-        yield Paragraph((because(step.because),))
+        yield Paragraph((because(step.because),), remark=True)
     if isinstance(step, Step):
         for kink in step.kinks:
-            yield Paragraph((f"Convention: {kink}.",))
+            yield Paragraph((f"Convention: {kink}.",), remark=True)
     if step.withheld:
-        yield Paragraph((step.withheld,))
+        yield Paragraph((step.withheld,), remark=True)
     if step.stamp is not None and (isinstance(step, Result) or step.contributions):
         yield Paragraph((str(step.stamp),), small=True)
 

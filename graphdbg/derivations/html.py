@@ -19,6 +19,7 @@ INSIDE = """
 .derivation math { font-size: 1.08em; }
 .derivation h3 math { font-size: 1.3em; }
 .derivation code { font: .9em ui-monospace, Consolas, monospace; overflow-wrap: anywhere; }
+.derivation .small, .derivation .remark { margin-left: 1.25rem; }
 .derivation .small { color: var(--soft, #6e7781); font-size: .875rem; }
 .derivation .eq, .derivation .scroll { overflow-x: auto; }
 .derivation .eq { margin: .5rem 0 .5rem 1.25rem; padding: .15rem 0; }
@@ -92,7 +93,7 @@ def _block(block: Block) -> Iterator[str]:
         place = f' id="e{anchor[1]}"' if anchor else ""
         yield f"<h{block.level}{place}>{_inline(block.pieces, False)}</h{block.level}>"
     elif isinstance(block, Paragraph):
-        kind = ' class="small"' if block.small else ""
+        kind = ' class="small"' if block.small else ' class="remark"' if block.remark else ""
         yield f"<p{kind}>{_inline(block.pieces)}</p>"
     elif isinstance(block, Items):
         yield from _items(block)

@@ -9,6 +9,7 @@ from .document import Block, Display, Heading, Items, Paragraph, Pieces, blocks
 from .steps import Derivation
 
 WIDTH = 80  # columns of prose; equations are never broken
+FIXED = "\u00a0"  # a blank at which no line ends
 GAP = 3  # blanks between an equation and its reason
 WIDEST = 60  # columns of an equation whose reason still stands in line with the others
 
@@ -43,8 +44,8 @@ def _block(block: Block) -> Iterator[str]:
     if isinstance(block, Heading):
         yield from _heading(block)
     elif isinstance(block, Paragraph):
-        indent = "    " if block.small else ""
-        yield from _wrapped(_plain(block.pieces), indent, indent)
+        indent = "    " if block.small or block.remark else ""
+        yield from _wrapped(_plain(block.pieces, FIXED), indent, indent)
     elif isinstance(block, Items):
         yield from _items(block)
     else:
@@ -70,24 +71,35 @@ def _items(block: Items) -> Iterator[str]:
         if note or wide:
             yield label + (f"{text:<{column}}{' ' * GAP}{note}" if note else text)
         else:
-            yield from _wrapped(text, label, "  ")
+            yield from _wrapped(_plain(entry.pieces, FIXED), label, "  ")
 
 
 def _display(block: Display) -> Iterator[str]:
-    lefts = [row.left.text if row.left else "" for row in block.rows]
+    lefts = [_one_line(row.left.text) if row.left else "" for row in block.rows]
     wide = max(map(len, lefts))
-    lines = [f"    {left:<{wide}} = {row.right.text}" for left, row in zip(lefts, block.rows)]
+    rights = [_one_line(row.right.text) for row in block.rows]
+    lines = [f"    {left:<{wide}} = {right}" for left, right in zip(lefts, rights)]
     column = max((len(line) for line in lines if len(line) <= WIDEST), default=0)
     for line, row in zip(lines, block.rows):
         yield f"{line:<{column}}{' ' * GAP}{row.why}" if row.why else line
 
 
 def _wrapped(text: str, first: str, rest: str) -> list[str]:
-    return textwrap.wrap(
+    """Prose in lines; formulas, whose blanks are `FIXED`, are not broken."""
+    lines = textwrap.wrap(
         text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False,
         break_on_hyphens=False,
     )  # fmt: skip
+    return [line.replace(FIXED, " ") for line in lines]
 
 
-def _plain(pieces: Pieces) -> str:
-    return "".join(piece if isinstance(piece, str) else piece.text for piece in pieces)
+def _plain(pieces: Pieces, blank: str = " ") -> str:
+    """The text; the blanks of formulas may be others than those of prose."""
+    texts = (
+        piece if isinstance(piece, str) else piece.text.replace(" ", blank) for piece in pieces
+    )
+    return _one_line("".join(texts))
+
+
+def _one_line(text: str) -> str:
+    return "".join(each if each.isprintable() or each == FIXED else " " for each in text)
