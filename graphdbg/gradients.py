@@ -17,11 +17,12 @@ from typing import NamedTuple
 
 from . import algebra, ops
 from .builder import LETTERS, Builder
-from .errors import DifferentiationError
+from .errors import DifferentiationError, GraphError
 from .graph import NONE, PHASES, Contribution, Graph, Pass
 from .sizes import Shape, to_text
 
 BACKWARD = PHASES.index("backward")
+FREE = ("Real", "Positive")  # domains of inputs that are differentiated by, as on the command line
 DIFFERENTIABLE = ("Real", "Positive", "Probability", "OneHot")
 
 
@@ -65,6 +66,21 @@ def grad(graph: Graph, of: str | None = None, wrt: Iterable[str] | str | None = 
             backward.upstream[source] = b.const(0, b.shapes[source])
     b.passes = (*b.passes, backward)
     return b.build([*graph.output_ids, *(backward.upstream[source] for source in sources)])
+
+
+def differentiated(graph: Graph, of: str | None) -> Graph:
+    """The graph with a backward pass of `of`, its only scalar output by default, where it can."""
+    if graph.passes and (of is None or graph.passes[-1].of == graph.id(of)):
+        return graph
+    scalars = [name for name in graph.outputs if graph[name].shape == ()]
+    if of is None and len(scalars) > 1:
+        raise GraphError(
+            f"the program has several scalar results, {', '.join(scalars)}: say which one with "
+            f"`of`, such as {scalars[-1]}"
+        )
+    target = of or (scalars[0] if scalars else None)
+    free = [name for name in graph.inputs if graph[name].op.domain in FREE]  # type: ignore[attr-defined]
+    return graph if target is None or not (free or of) else grad(graph, target, free or None)
 
 
 def output_id(graph: Graph, of: str | None) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from .stepping.arguments import (
 )
 from .stepping.breakpoints import FILTERS, Breakpoint
 from .stepping.commands import COMMANDS, EXPRESSIONS, described, find, overview, unknown
+from .stepping.replies import OverIterations, Reply
 from .stepping.show import brief
 
 NAME = re.compile(r"[\w.]*$")
@@ -43,16 +43,7 @@ REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The answer to a command: its text, whether the state may have changed, whether to leave."""
-
-    text: str = ""
-    moved: bool = False
-    leaves: bool = False
-
-
-class Interpreter:
+class Interpreter(OverIterations):
     """Runs command lines on a session; GraphError where a command cannot be understood.
 
     >>> import graphdbg as gd
@@ -162,7 +153,7 @@ class Interpreter:
             raise GraphError("there is nothing to take back")
         changed = [name for name, value in self.session.point.items() if value is not before[name]]
         told = [f"{name} = {brief(self.session.point[name])}" for name in changed]
-        return self._here(told, moved=True)
+        return self.at_hand(told, moved=True)
 
     def _repeat(self, rest: str, move: Callable[[int], Stop]) -> Reply:
         times = whole(rest, "step 3") if rest else 1
@@ -180,9 +171,10 @@ class Interpreter:
             told.append(REASONS[stop.reason])
         elif stop.reason in FILTERS:
             told.append(f"caught {stop.reason}")
-        return self._here(told, moved=True)
+        return self.at_hand(told, moved=True)
 
-    def _here(self, before: Iterable[str] = (), moved: bool = False) -> Reply:
+    def at_hand(self, before: Iterable[str] = (), moved: bool = False) -> Reply:
+        """Some lines, then where the session stands and what is known there."""
         return Reply("\n".join([*before, *self.here()]), moved=moved)
 
     def here(self) -> Iterator[str]:
@@ -198,9 +190,12 @@ class Interpreter:
     # ---------------------------------------------------------------- stopping
 
     def break_(self, rest: str) -> Reply:
-        """A breakpoint; without a target, the list of them."""
+        """A breakpoint; `when` is one on iterations; without a target, the list of them."""
         if not rest:
             return self.info("breakpoints")
+        word, _, condition = split(rest)
+        if word == "when":
+            return Reply(self.stop_when(condition), moved=True)
         return self._made(self._set(rest))
 
     def tbreak(self, rest: str) -> Reply:
@@ -275,7 +270,8 @@ class Interpreter:
     def delete(self, rest: str) -> Reply:
         """Remove a breakpoint or watch, or all breakpoints."""
         marks = self.session.marks
-        numbers = [whole(rest, "delete 1")] if rest else [*marks.breakpoints]
+        every = [*marks.breakpoints, *self.session.conditions]
+        numbers = [whole(rest, "delete 1")] if rest else every
         for each in numbers:
             self.session.delete(each)
         return Reply(f"deleted {', '.join(map(str, numbers)) or 'nothing'}", moved=True)
@@ -395,7 +391,7 @@ class Interpreter:
             read_file(name.strip(), text[1:].strip()) if text.startswith("@") else self._given(text)
         )
         self.session.set(name.strip(), value)
-        return self._here([f"{name.strip()} = {brief(np.asarray(value))}"], moved=True)
+        return self.at_hand([f"{name.strip()} = {brief(np.asarray(value))}"], moved=True)
 
     def _given(self, text: str) -> NDArray[Any]:
         found = self.session.evaluate(text)
@@ -422,7 +418,7 @@ class Interpreter:
         """Go on from a saved session."""
         need(rest, "the name of a file", "load walk.json")
         self.session = load(rest)
-        return self._here(moved=True)
+        return self.at_hand(moved=True)
 
     def help_(self, rest: str) -> Reply:
         """The commands, or one of them."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +19,7 @@ from .checking.verdicts import Report
 from .errors import GraphError, ValueGivenError
 from .evaluator import Trace, as_array
 from .formulas import Formula, local
-from .gradients import grad
+from .gradients import differentiated
 from .graph import Graph, Pass
 from .sampling import sample
 from .stepping import saving
@@ -28,10 +27,12 @@ from .stepping.breakpoints import WATCH, Breakpoint, resolve
 from .stepping.commands import COMMANDS
 from .stepping.expressions import gradient_of
 from .stepping.frames import Frame
+from .stepping.iterations import Condition, Iterations, Run
 from .stepping.marks import Marks, Meeting, Watch, made_for
 from .stepping.moves import Nudge, entry_of, nudged, with_entry
 from .stepping.paths import Ledger
 from .stepping.scope import Scope
+from .stepping.stops import Past, Stop
 from .stepping.walk import Walk
 
 __all__ = ["COMMANDS", "Breakpoint", "Frame", "Session", "Stop", "Watch"]
@@ -39,30 +40,6 @@ __all__ = ["COMMANDS", "Breakpoint", "Frame", "Session", "Stop", "Watch"]
 Array = NDArray[Any]
 MOST_UNDO = 1_000  # commands that can be taken back
 MOST_SCOPES = 8  # points before this one whose numbers are kept; those of others are found anew
-FREE = ("Real", "Positive")  # domains of inputs that are differentiated by, as on the command line
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Why a command ended where it did.
-
-    `reason` is step, breakpoint, watch, a filter's name (nan, ...), start or end; `breakpoints` are
-    those that stopped it, `messages` what was logged on the way and how watched values changed.
-    """
-
-    position: int
-    reason: str
-    breakpoints: tuple[Breakpoint, ...] = ()
-    messages: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """What a command left behind: where it began, and temporary breakpoints that it met."""
-
-    position: int
-    scope: Scope
-    deleted: tuple[Breakpoint, ...] = ()
 
 
 class Session:
@@ -70,7 +47,8 @@ class Session:
 
     `graph` is one that `grad` made, or a forward graph, whose only scalar output (or `of`) is then
     differentiated; without one the walk is the forward pass alone. Inputs without a value get
-    seeded random ones, listed in `drawn`. Raises what `grad` and `evaluate` raise.
+    seeded random ones, listed in `drawn`. With a training `run` (and its step's graph) the session
+    goes over its iterations as well. Raises what `grad` and `evaluate` raise.
 
     >>> import graphdbg as gd
     >>> s = Session(gd.parse("f=(x+y)z"), {"x": -2, "y": 5, "z": -4})
@@ -89,8 +67,10 @@ class Session:
         *,
         of: str | None = None,
         seed: int = 0,
+        run: Run | None = None,
     ) -> None:
         self.graph = differentiated(graph, of)
+        self.iterations = Iterations(run) if run is not None else None
         given = dict(point or {})
         drawn = tuple(name for name in self.graph.inputs if name not in given)
         if drawn:
@@ -101,7 +81,7 @@ class Session:
         self.drawn = drawn
         self.marks = Marks()
         self.position = 0
-        self._past: deque[_Past] = deque(maxlen=MOST_UNDO)
+        self._past: deque[Past] = deque(maxlen=MOST_UNDO)
         self._left: deque[Scope] = deque()
         self._jacobians: dict[str, dict[str, Formula]] = {}
 
@@ -158,6 +138,7 @@ class Session:
         marks = self.marks
         return (
             self.position,
+            self.iteration,
             tuple((name, array.tobytes()) for name, array in self.point.items()),
             tuple((str(each), self.hits(each)) for each in marks.breakpoints.values()),
             tuple(marks.watches.values()),
@@ -239,6 +220,8 @@ class Session:
             return False
         past = self._past.pop()
         self.position, self.scope = past.position, past.scope
+        if self.iterations is not None:
+            self.iterations.now = past.iteration
         for each in past.deleted:
             self.marks.breakpoints[each.number] = each
         return True
@@ -249,7 +232,7 @@ class Session:
         self._left.clear()
 
     def _remember(self, deleted: tuple[Breakpoint, ...] = ()) -> None:
-        self._past.append(_Past(self.position, self.scope, deleted))
+        self._past.append(Past(self.position, self.scope, self.iteration, deleted))
 
     def _edge(self) -> str:
         return {0: "start", self.end: "end"}.get(self.position, "step")
@@ -286,6 +269,35 @@ class Session:
             self.marks.delete(each.number)
         return Stop(position, reason or self._edge(), tuple(stops), tuple(messages))
 
+    # ---------------------------------------------------------------- iterations of a run
+
+    @property
+    def iteration(self) -> int:
+        """The iteration whose numbers are shown; 0 without a run."""
+        return self.iterations.now if self.iterations is not None else 0
+
+    @property
+    def conditions(self) -> dict[int, Condition]:
+        """Breakpoints on iterations, by their numbers."""
+        return self.iterations.conditions if self.iterations is not None else {}
+
+    def iterate(self, times: int = 1) -> int:
+        """The iteration reached: `times` on (or back), or where a condition stops it."""
+        return self.goto_iteration(self._over().target(times))
+
+    def goto_iteration(self, number: int) -> int:
+        """The iteration of this number, at the same position; GraphError where there is none."""
+        over = self._over()
+        if over.checked(number) != over.now:
+            self._enter(Scope(self.walk, over.run.point(number)))
+            over.now = number
+        return number
+
+    def _over(self) -> Iterations:
+        if self.iterations is None:
+            raise GraphError("this session is of one step: graphdbg train SOURCE --debug has a run")
+        return self.iterations
+
     # ---------------------------------------------------------------- breakpoints and watches
 
     def break_at(
@@ -315,13 +327,13 @@ class Session:
 
     def ignore(self, number: int, times: int) -> Breakpoint:
         """Let a breakpoint pass the next `times` hits from here."""
-        found = self.marks.get(number)
-        count = f"> {self.hits(found) + times}" if times > 0 else ""
-        return self.change(number, hit_condition=count)
+        hits = self.hits(self.marks.get(number)) + times
+        return self.change(number, hit_condition=f"> {hits}" if times > 0 else "")
 
     def delete(self, number: int) -> None:
-        """Remove a breakpoint or a watch."""
-        self.marks.delete(number)
+        """Remove a breakpoint, on iterations too, or a watch."""
+        if self.iterations is None or self.iterations.conditions.pop(number, None) is None:
+            self.marks.delete(number)
 
     def toggle(self, target: str) -> Breakpoint | None:
         """A new breakpoint, or None where the one that was there is removed."""
@@ -374,7 +386,10 @@ class Session:
                 f"'{name}' has shape {old.shape}, found {new.shape}: the sizes of a session are "
                 "fixed"
             )
-        scope = Scope(self.walk, {**self.point, name: new})
+        self._enter(Scope(self.walk, {**self.point, name: new}))
+
+    def _enter(self, scope: Scope) -> None:
+        """Other numbers at the same position; those of a few points before are kept."""
         self._remember()
         self._left.append(self.scope)
         if len(self._left) > MOST_SCOPES:
@@ -433,18 +448,3 @@ class Session:
     def __repr__(self) -> str:
         frame = self.frame
         return f"Session(position {self.position} of {self.end}: {frame.title} {frame.node})"
-
-
-def differentiated(graph: Graph, of: str | None) -> Graph:
-    """The graph with a backward pass of `of`, its only scalar output by default, where it can."""
-    if graph.passes and (of is None or graph.passes[-1].of == graph.id(of)):
-        return graph
-    scalars = [name for name in graph.outputs if graph[name].shape == ()]
-    if of is None and len(scalars) > 1:
-        raise GraphError(
-            f"the program has several scalar results, {', '.join(scalars)}: say which one with "
-            f"`of`, such as {scalars[-1]}"
-        )
-    target = of or (scalars[0] if scalars else None)
-    free = [name for name in graph.inputs if graph[name].op.domain in FREE]  # type: ignore[attr-defined]
-    return graph if target is None or not (free or of) else grad(graph, target, free or None)

@@ -169,7 +169,7 @@ def test_set_reads_files(tmp_path: Path) -> None:
     [
         ("ste", ["step"]),
         ("rev", ["reverse-step", "reverse-next", "reverse-finish", "reverse-continue",
-                 "reverse-until"]),
+                 "reverse-until", "reverse-iterate"]),
         ("catch ch", ["check-failed"]),
         ("help pri", ["print"]),
         ("info w", ["watches"]),

@@ -38,7 +38,7 @@ from .work import Work
 
 if TYPE_CHECKING:
     from graphdbg import Session
-    from graphdbg.interpreter import Reply
+    from graphdbg.stepping.replies import Reply
 
     from .controller import Controller
 

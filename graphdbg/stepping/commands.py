@@ -65,7 +65,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     *_rows(
         "Stopping",
-        ("break", "b", "b f9", "TARGET [if COND] [hits N] [log TEXT]", "stop at a node, `line 12`, `call softmax` or `op relu`", "break_", "break"),
+        ("break", "b", "b f9", "TARGET [if COND] [hits N] [log TEXT]", "stop at a node, `line 12`, `call softmax`, `op relu`; `when loss increases` stops iterate", "break_", "break"),
         ("tbreak", "tb", "", "TARGET [if COND]", "stop there once", "tbreak", ""),
         ("condition", "cond", "", "NUMBER [COND]", "stop at breakpoint NUMBER only where COND holds", "condition", ""),
         ("hits", "", "", "NUMBER [COUNT]", "stop at the hits that COUNT says: 3, == 2, % 5", "hits", ""),
@@ -94,6 +94,12 @@ COMMANDS: tuple[Command, ...] = (
         "What if",
         ("set", "", "", "NAME = EXPR", "another value for an input or an entry, W[0, 1] = 3; the position stays", "set_", ""),
         ("nudge", "", "plus minus", "NAME [BY]", "move an input a little: predicted Δf = grad · Δ beside the actual Δf", "nudge", "nudge"),
+    ),
+    *_rows(
+        "Training",
+        ("iterate", "it", "i", "[N]", "the same position, N iterations of training on", "iterate", "iterate"),
+        ("reverse-iterate", "rit", "I", "[N]", "the same position, N iterations before", "reverse_iterate", ""),
+        ("iteration", "", "", "NUMBER|last", "jump to an iteration of the run", "iteration", ""),
     ),
     *_rows(
         "Session",

@@ -30,6 +30,8 @@ def breakpoints(session: Session) -> Iterator[str]:
     """Breakpoints, how often each was hit up to here, and filters."""
     for each in session.marks.breakpoints.values():
         yield f"breakpoint {each}; {times(session.hits(each))} so far"
+    for at, condition in session.conditions.items():
+        yield f"breakpoint {at}: when {condition.text}"
     for name in sorted(session.marks.filters):
         yield f"catch {name}"
 

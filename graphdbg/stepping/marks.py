@@ -77,6 +77,10 @@ class Marks:
         self.watches[made.number] = made
         return made
 
+    def next_number(self) -> int:
+        """A number that nothing has yet, taken from now on."""
+        return self._number(None)
+
     def _number(self, wanted: int | None) -> int:
         number = self.count + 1 if wanted is None else wanted
         if number < 1 or number in self.breakpoints or number in self.watches:
