@@ -22,7 +22,7 @@ from rich.terminal_theme import TerminalTheme
 import graphdbg as gd
 from graphdbg import Session
 from graphdbg.commandline import commands
-from graphdbg.commandline.loading import Loaded, load, target
+from graphdbg.commandline.loading import Loaded, chosen, load, target
 from graphdbg.drawing.circuits import Choice, circuit
 from graphdbg.rendering import page
 
@@ -93,7 +93,8 @@ def session_of(example: Example) -> Session:
 
 def derivation(example: Example) -> str:
     """The derivation of an example's gradients in Markdown, without numbers."""
-    return gd.derive(example.load().graph).markdown()
+    graph = example.load().graph
+    return gd.derive(graph, target(graph, None), chosen(graph, None)).markdown()
 
 
 def show(example: Example) -> str:
@@ -109,8 +110,7 @@ def show(example: Example) -> str:
         links.insert(1, f"[derivation]({example.name}.md)")
     title = example.name.replace("_", " ").capitalize()
     return (
-        f"## {title}\n\n{example.about}\n\n![{title}]({example.name}.svg)\n\n"
-        f"{' · '.join(links)}\n"
+        f"## {title}\n\n{example.about}\n\n![{title}]({example.name}.svg)\n\n{' · '.join(links)}\n"
     )
 
 
