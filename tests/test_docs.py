@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +15,9 @@ import jsonschema
 import pytest
 
 from graphdbg.cli import COMMANDS, main
+from graphdbg.drawing.circuits import Choice, circuit
 from graphdbg.language.functions import function_names
+from graphdbg.pages.contents import Contents
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/json-schema.md").read_text("utf-8")
@@ -137,3 +140,43 @@ layer_norm batch_norm rms_norm attention dropout mlp"""
 def test_the_functions_people_use_are_on_the_language_page() -> None:
     text = (ROOT / "docs/language.md").read_text("utf-8")
     assert set(ISSUE.split()) <= set(re.findall(r"\w+", text))
+
+
+def load_gallery() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("gallery", ROOT / "docs" / "gallery.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["gallery"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+gallery = load_gallery()
+EXAMPLES = gallery.examples()
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda each: each.name)
+def test_the_gallery_shows_each_example(example: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers and formulas are compared; what Graphviz makes of them differs between versions."""
+    monkeypatch.chdir(ROOT)
+    stem = gallery.GALLERY / example.name
+    session = gallery.session_of(example)
+    page = stem.with_suffix(".html").read_text("utf-8")
+    found = re.search(r'id="data">(.*?)</script>', page, re.DOTALL)
+    assert found, "run docs/gallery.py"
+    data = json.loads(found[1])
+    made = Contents(session, circuit(session.graph)).data()
+    for key in ("end", "turn", "kinds", "at", "edges", "sources", "said"):
+        assert loosened(str(data[key])) == loosened(str(json.loads(json.dumps(made[key])))), key
+    if session.backward is not None:
+        text = stem.with_suffix(".md").read_text("utf-8")
+        assert loosened(text) == loosened(gallery.derivation(example)), "run docs/gallery.py"
+    picture = stem.with_suffix(".svg").read_text("utf-8")
+    shown = circuit(session.graph, Choice(depth=gallery.looks(session)["depth"])).nodes
+    assert {f'id="wire-{at}"' in picture for at in shown} == {True}
+
+
+def test_the_gallery_has_nothing_else() -> None:
+    names = {each.name for each in EXAMPLES} | {"README"}
+    assert {path.stem for path in gallery.GALLERY.iterdir()} == names
