@@ -6,8 +6,10 @@ and, where it is a derivative, against differences, before anybody saw it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+
+from numpy.typing import ArrayLike
 
 from . import ops
 from .builder import Builder
@@ -38,15 +40,20 @@ __all__ = [
 class Formulary:
     """The formulas of one graph; what they share (names, random points, facts) is made once.
 
+    `points` are random points of the inputs; by default they are drawn, and ValueGivenError says
+    where none was found.
+
     >>> import graphdbg as gd
     >>> book = Formulary(gd.grad(gd.parse("f=(x+y)z")))
     >>> print(book.formula("f.d_x").form("chain"))
     ∂f/∂q · ∂q/∂x
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(
+        self, graph: Graph, points: Sequence[Mapping[str, ArrayLike]] | None = None
+    ) -> None:
         self.graph = graph = with_softmaxes(graph)
-        self.points = [sample(graph, SEED + at) for at in range(POINTS)]
+        self.points = points or [sample(graph, SEED + at) for at in range(POINTS)]
         self.display = Display(graph, row_sums=proved_row_sums(graph, self.points[0]))
         display, names = self.display, graph.names
         self.names = Names(

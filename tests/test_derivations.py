@@ -35,6 +35,8 @@ from graphdbg.errors import (
     ValueGivenError,
 )
 from graphdbg.formulas import Formulary
+from graphdbg.jacobians import excerpt
+from graphdbg.sampling import sample
 from graphdbg.scalars import TABLE
 from graphdbg.sizes import named
 from graphdbg.typesetting.mathml import convert
@@ -382,6 +384,20 @@ def test_a_long_formula_keeps_its_name_and_the_result_shows_it() -> None:
     assert max(len(row.right.text) for s in found.steps for p in s.contributions
                for row in p.lines) <= evidence.LONGEST_RULE  # fmt: skip
     assert len(str(found.results[0].formula)) == 177
+
+
+def test_an_operation_without_tame_points_of_its_own_is_checked_at_those_of_the_program() -> None:
+    """Of 48 numbers all between 0 and 1 none are drawn for the operation alone."""
+    graph = gd.parse(
+        "z: Real[6, 8]\ndef g(q): return sum(log(q)*log(1 - q))\nq = sigmoid(z)\nf = g(q)^2"
+    )
+    call = graph.calls[0]
+    inside = [at for at in range(len(graph)) if graph.frames[at] == 0]
+    with pytest.raises(ValueGivenError, match="no random point found"):
+        sample(excerpt(graph, inside, call.output))
+    found = gd.derive(graph, "f", "q")
+    (part,) = found.steps[-1].contributions
+    assert part.lines[1].why == "by the rule" and not part.withheld
 
 
 # ------------------------------------------------------------------ large graphs

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ..errors import UncheckedFormulaError, ValueGivenError
-from ..evaluator import Trace
+from ..evaluator import Trace, evaluate
 from ..formulas import Formula, Formulary
 from ..graph import Graph
 from ..stamps import Derivative
@@ -86,6 +86,11 @@ class Evidence:
         self.used.update(dict.fromkeys(found.book.words_of(found)))
         return Found(found, shown, _where(found))
 
+    @cached_property
+    def traces(self) -> list[Trace]:
+        """The tape at the random points of its formulas."""
+        return [evaluate(self.graph, point) for point in self.book.points]
+
     @property
     def is_large(self) -> bool:
         """Whether gradients keep their names: only rules and results are written out."""
@@ -124,7 +129,9 @@ class Evidence:
         if unit.output not in self._pullbacks:
             operands = tuple(at for at in unit.operands if at in self.plan.active)
             of = self.plan.name(self.plan.of)
-            self._pullbacks[unit.output] = Pullback(self.graph, unit, of, operands)
+            self._pullbacks[unit.output] = Pullback(
+                self.graph, unit, of, operands, lambda: self.traces
+            )
         return self._pullbacks[unit.output]
 
     def rule(self, unit: Unit, node: int) -> Found:

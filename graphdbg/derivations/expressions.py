@@ -18,7 +18,7 @@ from ..rendering.numbers import MOST_COLUMNS
 from ..sizes import Dim, Shape, Size
 from ..typesetting import typeset
 from ..typesetting.latex_notation import LatexWriter, in_text, latex_name, typed
-from ..typesetting.leaves import leaf_tree
+from ..typesetting.leaves import Names, leaf_tree
 from ..typesetting.trees import SCALAR, Symbol
 from ..typesetting.unicode_notation import PRODUCT, TextWriter
 
@@ -133,12 +133,12 @@ def of_call(graph: Graph, call: Call) -> Expression:
     return Expression(f"{call.function}({inside.text})", rf"{head}\left({inside.latex}\right)")
 
 
-def of_operation(graph: Graph, at: int) -> Expression | None:
+def of_operation(graph: Graph, at: int, names: Names) -> Expression | None:
     """An operation that notation has a sign of its own for: A⁻¹, det(A), max(a, b); else None."""
     op, args = graph.ops[at], graph.args[at]
     if isinstance(op, ops.Inverse | ops.Det | ops.LogDet | ops.Reduce):
         if len(graph.shapes[args[0]]) <= 2:
-            tree = leaf_tree(at, graph.formulary.names)
+            tree = leaf_tree(at, names)
             return Expression(typeset.text(tree), typeset.latex(tree))
     if isinstance(op, ops.Map) and op.function in ("maximum", "minimum"):
         if all(type(graph.ops[arg]) is ops.Input for arg in args):

@@ -83,11 +83,12 @@ def _defined(evidence: Evidence, unit: Unit) -> Expression:
     name = evidence.plan.name(unit.output)
     if unit.call is not None:
         return _called(evidence, unit, unit.call)
-    alone = evidence.pullback(unit).alone
-    notation = expressions.of_operation(alone, alone.id(name))
+    pullback = evidence.pullback(unit)
+    alone = pullback.alone
+    notation = expressions.of_operation(alone, alone.id(name), pullback.names)
     if notation is not None:
         return notation
-    found = evidence.checked(lambda: alone.formulary.formula(name))
+    found = evidence.checked(pullback.output)
     if found.shown is not None:
         return found.shown
     text = operation(evidence.graph, unit.output)
@@ -98,7 +99,8 @@ def _called(evidence: Evidence, unit: Unit, call: Call) -> Expression:
     """A call as it was written, and what it computes where that is short: `mean(x) = sum(x)/n`."""
     written = expressions.of_call(evidence.graph, call)
     alone = excerpt(evidence.graph, unit.members, unit.output, named=False)
-    found = evidence.checked(lambda: alone.formulary.formula(evidence.plan.name(unit.output)))
+    book = evidence.pullback(unit).book_of
+    found = evidence.checked(lambda: book(alone).formula(evidence.plan.name(unit.output)))
     if found.shown is None or found.shown.typed or len(found.shown.text) > LONGEST_CALL:
         return written
     if written.typed or (found.formula is not None and found.formula.definitions):

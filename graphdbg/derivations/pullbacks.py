@@ -2,20 +2,28 @@
 
 The unit is cut out of the graph, its operands become inputs, and the gradient of its output becomes
 one more input, called `(∂L/∂Z)`. What the rule sends to an operand is then an ordinary gradient: of
-the sum of (∂L/∂Z) times Z. It is stamped like any other, at random points of its own.
+the sum of (∂L/∂Z) times Z. It is stamped like any other, at random points of its own; where there
+are none that are tame, at those of the whole graph.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from ..builder import LETTERS, Builder
-from ..formulas import Formula, Formulary, jacobian
+from ..errors import ValueGivenError
+from ..evaluator import Array, Trace
+from ..formulas import Formula, Formulary
 from ..gradients import BACKWARD, accumulate
 from ..graph import Graph, Pass
-from ..jacobians import excerpt
-from ..stamps import Derivative
+from ..jacobians import excerpt, jacobian_graph
+from ..sizes import evaluate
+from ..stamps import SEED, Derivative
+from ..typesetting.leaves import Names
 from .expressions import derivative
 from .units import Unit
 
@@ -26,13 +34,15 @@ WEIGHED = "sum of the weighted output"  # no program can have a node of this nam
 class Pullback:
     """The rule of one unit of `graph` in some of its `operands`.
 
-    `of` is the name of what is differentiated.
+    `of` is the name of what is differentiated, `traces` are the values of the graph at random
+    points.
     """
 
     graph: Graph
     unit: Unit
     of: str
     operands: tuple[int, ...]
+    traces: Callable[[], Sequence[Trace]]
 
     @property
     def name(self) -> str:
@@ -60,11 +70,47 @@ class Pullback:
 
     def local(self, operand: int) -> Formula:
         """The Jacobian of the output by an operand."""
-        return jacobian(self.alone, of=self.name, wrt=self.graph.names[operand])
+        wrt = self.graph.names[operand]
+        built = jacobian_graph(self.alone, self.name, wrt)
+        node = built.output_ids[-1]
+        claim = Derivative(built.names[node], self.name, wrt)
+        return self.book_of(built).make(node, f"∂{self.name}/∂{wrt}", claim)
+
+    def output(self) -> Formula:
+        """The output over the operands."""
+        return self._forward.formula(self.name)
+
+    @property
+    def names(self) -> Names:
+        """What the notation needs to know of the unit's nodes."""
+        return self._forward.names
+
+    @cached_property
+    def _forward(self) -> Formulary:
+        return self.book_of(self.alone)
+
+    def book_of(self, alone: Graph) -> Formulary:
+        """The formulas of a graph whose inputs are the unit's operands."""
+        try:
+            return Formulary(alone)
+        except ValueGivenError:
+            return Formulary(alone, [self._point(alone, trace) for trace in self.traces()])
+
+    def _point(self, alone: Graph, trace: Trace) -> dict[str, Array]:
+        """The operands' values at a point of the whole graph, and random ones for the rest."""
+        rng = np.random.default_rng(SEED)
+        found: dict[str, Array] = {}
+        for at, name in zip(alone.input_ids, alone.inputs):
+            if name in self.graph.ids:
+                found[name] = np.asarray(trace[name])
+            else:
+                shape = [evaluate(dim, trace.dims) for dim in alone.shapes[at]]
+                found[name] = rng.normal(size=shape)
+        return found
 
     @cached_property
     def _book(self) -> Formulary:
-        return Formulary(self._pulled[0])
+        return self.book_of(self._pulled[0])
 
     @cached_property
     def _pulled(self) -> tuple[Graph, Pass, int]:

@@ -216,9 +216,13 @@ def _of_program(program: str) -> tuple[tuple[Expression, Expression], ...]:
     graph = parse(program)
     output = graph.output_ids[0]
     members = tuple(at for at, args in enumerate(graph.args) if args)
-    pullback = Pullback(graph, Unit(output, members, graph.input_ids), "L", graph.input_ids)
+    pullback = Pullback(
+        graph, Unit(output, members, graph.input_ids), "L", graph.input_ids, lambda: ()
+    )
     name = graph.names[output]
-    own = of_operation(graph, output) or of_formula(graph.formulary.formula(name))
+    own = of_operation(graph, output, graph.formulary.names) or of_formula(
+        graph.formulary.formula(name)
+    )
     found = [(_name(name), own)]
     for at in graph.input_ids:
         formula = pullback.formula(at)
