@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt  # which rich brings along
 from random_graphs import random_graph
 from random_programs import program
 
@@ -531,11 +532,18 @@ def test_the_rule_of_a_power_with_a_variable_exponent_is_true() -> None:
     assert np.isclose(float(local["b"].evaluate(point)), 1.7**2.3 * np.log(1.7))
 
 
-@pytest.mark.parametrize("function", sorted(rules.FUNCTIONS))
-def test_the_rule_of_a_function_names_its_kink(function: str) -> None:
-    rule = rules.rule_of(ops.Map(function), (True,) * TABLE[function].arity)
-    kinked = TABLE[function].kink is not None
-    assert bool(rule.convention) == kinked
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("f = abs(x)", "abs'(0) = 0"),
+        ("f = max(x, y)", "equal operands of maximum share the gradient equally"),
+        ("v: Real[3]; f = max(v)", "equal largest entries share the gradient equally"),
+        ("f = x^2", ""),
+    ],
+)
+def test_a_kink_on_the_way_has_its_convention(text: str, told: str) -> None:
+    kinks = [kink for step in gd.derive(gd.parse(text)).steps for kink in step.kinks]
+    assert len(kinks) == bool(told) and all(kink.startswith(told) for kink in kinks)
 
 
 # ------------------------------------------------------------------ expressions
@@ -634,6 +642,24 @@ def test_markdown_reads_the_same_to_every_reader() -> None:
         assert not re.search(r"\\[^a-zA-Z ]", "".join(inside))
     assert text.startswith("# Derivation of $\\frac{\\partial L}{\\partial W}$\n")
     assert r"\begin{aligned} \frac{\partial L}{\partial S}" in text
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [*(example(path.stem) for path in EXAMPLES), *map(odd, ODD)],
+    ids=[*(path.stem for path in EXAMPLES), *(f"odd {at}" for at in range(len(ODD)))],
+)
+def test_a_reader_of_markdown_leaves_mathematics_as_it_is(graph: gd.Graph) -> None:
+    """No emphasis, link or escape is seen in it, as GitHub would before MathJax sees it."""
+    text = gd.derive(graph, graph.outputs[-1]).markdown()
+    for token in MarkdownIt().parse(text):
+        for child in token.children or ():
+            assert child.type in ("text", "softbreak", "code_inline", "html_inline", "text_special")
+            if child.type == "html_inline":
+                assert child.content in ("<sub>", "</sub>")
+        if token.type == "inline" and token.content.startswith("$$"):
+            kept = ("\n" if c.type == "softbreak" else c.content for c in token.children or ())
+            assert "".join(kept) == token.content
 
 
 def test_what_has_no_notation_is_code_in_markdown_and_html() -> None:

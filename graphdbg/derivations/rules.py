@@ -12,7 +12,6 @@ from functools import lru_cache
 
 from .. import ops
 from ..builder import Builder
-from ..checking.findings import CONVENTIONS
 from ..formulas import jacobian
 from ..graph import Graph
 from ..operations import canonical
@@ -26,16 +25,12 @@ from .units import Unit
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule: its `name`, what it says in words, and a program whose last line shows it.
-
-    `convention` is what holds at a kink.
-    """
+    """A rule: its `name`, what it says in words, and a program or a function that shows it."""
 
     name: str
     said: str = ""
     program: str = ""
     function: str = ""
-    convention: str = ""
 
 
 _MATRICES = "A: Real[n, k]\nB: Real[k, m]\n"
@@ -72,10 +67,8 @@ RULES: dict[str, Rule] = {
     "scatter": Rule("scattering", "the gradient is read at the places that were added to"),
     "stop": Rule("stopped gradient", "no gradient flows"),
     # over axes
-    "max": Rule("maximum over axes", "the gradient goes to the largest entry",
-                convention=CONVENTIONS["max"]),
-    "min": Rule("minimum over axes", "the gradient goes to the smallest entry",
-                convention=CONVENTIONS["min"]),
+    "max": Rule("maximum over axes", "the gradient goes to the largest entry"),
+    "min": Rule("minimum over axes", "the gradient goes to the smallest entry"),
     "prod": Rule("product of entries", "each entry receives the product of the others"),
     "argmax": Rule("position of an extreme", "it moves in jumps: no gradient flows"),
     "pow": Rule("power with a variable exponent", function="a^b"),
@@ -176,11 +169,10 @@ def _of_function(name: str, flows: tuple[bool, ...]) -> Rule:
         return RULES["factor" if constant else "product" if name == "mul" else "quotient"]
     if name in STEPS:
         said = "it is constant but for its jumps: no gradient flows"
-        return Rule(STEPS[name], said, convention=CONVENTIONS.get(name, ""))
+        return Rule(STEPS[name], said)
     if name == "pow" and flows[1:] == (True,):
         return RULES["pow"]
-    convention = CONVENTIONS.get(name, "")
-    return Rule(FUNCTIONS[name], _SAID.get(name, ""), function=name, convention=convention)
+    return Rule(FUNCTIONS[name], _SAID.get(name, ""), function=name)
 
 
 def _of_contraction(op: ops.Contract) -> str:
