@@ -33,6 +33,7 @@ usage:
   graphdbg step SOURCE [name=value ...]         the same in a terminal app
   graphdbg serve SOURCE [name=value ...]        the app in a browser
   graphdbg derive SOURCE [--wrt W] [-o FILE]    the derivation, step by step, to hand in
+  graphdbg train SOURCE --data FILE -o FOLDER   learn the parameters, step by step or at once
   graphdbg render SOURCE -o FILE                the circuit as svg, png, pdf, gif, or a page (html)
 
 SOURCE is a formula such as "f=(x+y)z", a file with a program, or - for standard input.
@@ -68,6 +69,8 @@ SESSIONS = {
     "serve": "The terminal app in a browser, on this machine unless --host says otherwise.",
 }
 FILES = {
+    "train": ("training", "Learn the parameters of a program from a file of samples: the step, "
+              "forward, backward and update, is one graph, and each can be stepped through after."),
     "derive": ("deriving", "The derivation of a gradient in numbered steps, each of them checked: "
                "the rules, the chain rule by name and with everything put in."),
     "render": ("drawing", "Draw the circuit, values green above each wire and gradients red below; "
@@ -133,6 +136,8 @@ def parser_for(command: str) -> argparse.ArgumentParser:
         return _session_parser(command)
     if command == "render":
         return _render_parser()
+    if command == "train":
+        return _train_parser()
     if command == "derive":
         return _derive_parser()
     shown = "graphdbg" if command == "run" else f"graphdbg {command}"
@@ -205,6 +210,35 @@ def _derive_parser() -> argparse.ArgumentParser:
     add("-o", "--output", metavar="FILE", help="where to write it (default: standard output)")
     add("--depth", type=int, default=0, metavar="N", help="calls inside each other to open")
     add("--steps", default="40", metavar="N", help="how many to show, or all (default: 40)")
+    _add_common(parser)
+    return parser
+
+
+def _train_parser() -> argparse.ArgumentParser:
+    """The options of train."""
+    parser = _Parser(prog="graphdbg train", description=FILES["train"][1], allow_abbrev=False)
+    add = parser.add_argument
+    add("source", metavar="SOURCE", help="the file of a program, or a formula")
+    add("--data", metavar="FILE", help="samples as csv, npy or npz; of a csv the last column is "
+        "the target")  # fmt: skip
+    add("--target", metavar="COLUMN", help="the column of a csv that is to be predicted")
+    add("--of", metavar="NODE", help="the loss (default: the only scalar result)")
+    add("--optimizer", default="sgd", metavar="NAME", help="sgd (default), momentum, adam, ...")
+    add("--lr", type=float, metavar="RATE", help="the learning rate (default: the rule's own)")
+    add("--set", action="append", default=[], metavar="x=0.9", help="a setting of the rule")
+    add("--schedule", default="constant", metavar="NAME", help="step_decay, cosine_decay, ...")
+    add("--pace", action="append", default=[], metavar="x=10", help="a setting of the schedule")
+    add("--epochs", type=int, default=100, metavar="N", help="passes over the data (default: 100)")
+    add("--batch", type=int, metavar="N", help="samples a step (default: all)")
+    add("--validation", type=float, default=0.0, metavar="SHARE", help="held out, such as 0.2")
+    add("--early-stopping", type=int, metavar="N", help="epochs without a better validation loss")
+    add("--mask", action="append", default=[], metavar="M=0.8", help="an input drawn anew at each "
+        "step, by the probability to keep (dropout)")  # fmt: skip
+    add("--profile", default="cs231n", metavar="NAME", help="of diagnostics: sagemaker, ...")
+    add("-o", "--output", metavar="FOLDER", help="where parameters, history and settings go")
+    add("--resume", action="store_true", help="go on with the run in -o FOLDER")
+    add("--prompt", dest="debug_run", action="store_true", help="then step through it at a prompt")
+    add("--app", dest="step_run", action="store_true", help="then step through it in the app")
     _add_common(parser)
     return parser
 

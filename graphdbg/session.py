@@ -295,7 +295,7 @@ class Session:
 
     def _over(self) -> Iterations:
         if self.iterations is None:
-            raise GraphError("this session is of one step: graphdbg train SOURCE --debug has a run")
+            raise GraphError("this session is of one step: graphdbg train ... --prompt has a run")
         return self.iterations
 
     # ---------------------------------------------------------------- breakpoints and watches

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .. import lazy
@@ -29,8 +29,13 @@ HISTORY = 1_000  # lines that are kept, as many as bash keeps
 def debug(args: Namespace) -> int:
     """The exit code of a session at the prompt."""
     scripts = [script(path) for path in args.commands]
-    prompt = Prompt(Interpreter(opening.session(args)))
-    prompt.write("\n".join(greeting(prompt.interpreter.session)))
+    return talk(opening.session(args), scripts)
+
+
+def talk(session: Session, scripts: Iterable[list[str]] = ()) -> int:
+    """The exit code of a conversation: the lines of scripts, then those of standard input."""
+    prompt = Prompt(Interpreter(session))
+    prompt.write("\n".join(greeting(session)))
     prompt.write("\n".join(prompt.interpreter.here()))
     for lines in scripts:
         for line in lines:
@@ -62,6 +67,8 @@ def greeting(session: Session) -> Iterator[str]:
     yield f"{source.name if source else 'graph'}: {inputs} input{s}, {walk.end} steps ({passes})"
     if walk.backward is None:
         yield "no scalar result, so there is no backward pass: --of NAME needs a scalar"
+    if session.iterations is not None:
+        yield from session.iterations.told()
     if session.drawn:
         yield f"random values (--seed {session.seed}) for {', '.join(session.drawn)}"
 

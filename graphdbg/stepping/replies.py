@@ -79,5 +79,5 @@ class OverIterations(ABC):
 
     def _over(self) -> Iterations:
         if self.session.iterations is None:
-            raise GraphError("this session is of one step; graphdbg train --debug has iterations")
+            raise GraphError("this session is of one step: graphdbg train ... --prompt has a run")
         return self.session.iterations

@@ -88,8 +88,9 @@ def data_for(
 ) -> Data:  # fmt: skip
     """The data of a program: from arrays by the names of its inputs, from (X, y), or from a file.
 
-    Of a CSV file the last column is the target, or the one called `target`; columns that are
-    called as inputs go to those. Raises ValueGivenError for what does not fit the program.
+    Of a CSV file the last column is the target, or the one called `target`; where every input of
+    the samples has a column of its name, those are taken. Raises ValueGivenError for what does not
+    fit the program.
     """
     if isinstance(found, str | Path):
         return read(graph, Path(found), target)
@@ -176,9 +177,9 @@ def _from_csv(graph: Graph, path: Path, raw: bytes, target: str | None) -> Data:
     table = _Table(path, names, rows[header:], 1 + header)
     if not table.rows:
         raise GraphError(f"'{path}' has a header and no rows")
-    named = [name for name in names if name in graph.inputs]
-    if named:
-        return _checked(graph, {name: table.column(name) for name in named})
+    leading = [name for name in graph.inputs if _leads(graph[name].shape)]
+    if leading and all(name in names for name in leading):
+        return _checked(graph, {name: table.column(name) for name in leading})
     features, wanted = roles(graph)
     goal = names[-1] if target is None else target
     if goal not in names:

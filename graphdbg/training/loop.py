@@ -6,7 +6,6 @@ Nothing is parsed, differentiated or looked up by name between two steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from ..parser import parse
 from ..sizes import Size
 from .data import Data, data_for
 from .rules import optimizer as rule_of
-from .runs import Epoch, History, Plan, Run, State, Stepper
+from .runs import Epoch, History, Plan, Progress, Run, State, Stepper
 from .steps import Group, TrainingStep, learned, training_step
 
 Array = NDArray[Any]
@@ -54,7 +53,7 @@ def train(
     seed: int = 0,
     target: str | None = None,
     told: Told | None = None,
-    resume: Run | None = None,
+    resume: Run | Progress | None = None,
 ) -> Run:
     """The `Run` that minimises the program's only scalar result, or `of`, on the data.
 
@@ -88,9 +87,9 @@ def train(
     step = training_step(graph, parameters, of, spread if left else named)
     learning, held = found.split(validation, seed)
     plan = Plan(batch, seed, masks or {})
-    return _Loop(graph, step, learning, held, plan, early_stopping).run(
-        epochs, start or {}, told, resume, found
-    )
+    before = resume.progress if isinstance(resume, Run) else resume
+    loop = _Loop(graph, step, learning, held, plan, early_stopping)
+    return loop.run(epochs, start or {}, told, before, found)
 
 
 class _Loop:
@@ -101,6 +100,7 @@ class _Loop:
         patience: int | None,
     ) -> None:  # fmt: skip
         self.graph, self.step, self.held, self.patience = graph, step, held, patience
+        self.best: tuple[float, int, State] | None = None
         self.stepper = Stepper(step, data, plan)
         compile_ = lazy.module("compiler").compile
         self.loss = compile_(graph, outputs=[step.of]).run
@@ -108,20 +108,23 @@ class _Loop:
         self.probe = compile_(step.graph, outputs=[*step.rates, *wanted]).run
 
     def run(
-        self, epochs: int, start: Mapping[str, ArrayLike], told: Told | None, resume: Run | None,
-        data: Data,
+        self, epochs: int, start: Mapping[str, ArrayLike], told: Told | None,
+        before: Progress | None, data: Data,
     ) -> Run:  # fmt: skip
         """All epochs, or fewer; Ctrl-C ends the run and loses nothing."""
-        state = self._begin(start, resume)
-        history = History(self.stepper, state) if resume is None else resume.history
-        run = Run(self.step, self.stepper.plan, history, [], [], {}, "", classes=data.classes)
-        if resume is not None:
-            run = replace(resume, losses=list(resume.losses), epochs=list(resume.epochs))
+        if before is None:
+            state = self._begin(start)
+            before = Progress(state, state, (), ())
+        copies = {0: before.first, len(before.losses): before.now}
+        history, state = History(self.stepper, list(copies.items())), before.now
+        run = Run(self.step, self.stepper.plan, history, list(before.losses), list(before.epochs),
+                  {}, "", classes=data.classes)  # fmt: skip
         run.stopped = f"{epochs} epochs"
-        self.best: tuple[float, int, State] | None = None
+        self.best = self._best_of(run)
         try:
             for number in range(len(run.epochs), epochs):
-                state = self._epoch(run, number, state)
+                with np.errstate(all="ignore"):  # a loss that is no number is told with its node
+                    state = self._epoch(run, number, state)
                 if told is not None:
                     told(run)
                 if self._is_enough(run, number, state):
@@ -135,9 +138,15 @@ class _Loop:
             run.parameters = {name: best[name] for name in self.step.parameters}
         return run
 
-    def _begin(self, start: Mapping[str, ArrayLike], resume: Run | None) -> State:
-        if resume is not None:
-            return resume.state(resume.iterations)
+    def _best_of(self, run: Run) -> tuple[float, int, State] | None:
+        """The best epoch of a run that goes on, with its state; None where nothing was held out."""
+        held = [each for each in run.epochs if each.validation is not None]
+        if self.patience is None or not held:
+            return None
+        best = min(held, key=lambda each: (each.validation, each.number))
+        return best.validation or 0.0, best.number, run.state(best.iteration)
+
+    def _begin(self, start: Mapping[str, ArrayLike]) -> State:
         drawn = initial(self.step, self.stepper.data, self.stepper.plan.seed)
         for name, value in start.items():
             if name not in drawn:
@@ -156,6 +165,7 @@ class _Loop:
                 self._explain(state, iteration, loss)
             run.losses.append(loss)
             before, state = state, after
+        run.latest = (before, state)
         run.epochs.append(self._measured(run, number, first, before, state))
         return state
 

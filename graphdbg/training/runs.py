@@ -107,11 +107,15 @@ def _mask_shapes(step: TrainingStep, data: Data) -> dict[str, tuple[int | None, 
 
 
 class History:
-    """The states of a run: copies at intervals, the rest found by running again."""
+    """The states of a run: copies at intervals, the rest found by running again.
 
-    def __init__(self, stepper: Stepper, start: State) -> None:
+    `copies` are states with the numbers of the steps they stand before; the first is that before
+    step 0.
+    """
+
+    def __init__(self, stepper: Stepper, copies: Sequence[tuple[int, State]]) -> None:
         self.stepper = stepper
-        self.copies: list[tuple[int, State]] = [(0, start)]
+        self.copies = list(copies)
         self.interval = FIRST_INTERVAL
         self._last: tuple[int, State] | None = None
 
@@ -136,13 +140,24 @@ class History:
         return state
 
 
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """What a run needs to go on: its first state, the one before the next step, measurements."""
+
+    first: State
+    now: State
+    losses: Sequence[float]
+    epochs: Sequence[Epoch]
+
+
 @dataclass(eq=False)
 class Run:
     """What training has found.
 
     `losses` are those of the steps, each before its update; `epochs` the measurements by epoch.
     `parameters` are the last ones, or those of the best epoch where training stopped early.
-    `stopped` says why it ended: epochs, early stopping, interrupted.
+    `stopped` says why it ended: epochs, early stopping, interrupted. `latest` are the states before
+    and after the last step.
     """
 
     step: TrainingStep
@@ -154,6 +169,7 @@ class Run:
     stopped: str
     best: int | None = None
     classes: Sequence[str] = ()
+    latest: tuple[State, State] | None = None
 
     @property
     def iterations(self) -> int:
@@ -171,6 +187,12 @@ class Run:
     def point(self, iteration: int) -> State:
         """Every input of the step of this number: its state and its batch."""
         return self.history.stepper.point(self.state(iteration), iteration)
+
+    @property
+    def progress(self) -> Progress:
+        """What `train` goes on from, with `resume`."""
+        now = self.state(self.iterations)
+        return Progress(self.state(0), now, tuple(self.losses), tuple(self.epochs))
 
     def epoch(self, iteration: int) -> int:
         """The epoch of a step, from 0."""

@@ -1,0 +1,175 @@
+"""`graphdbg train`: learn a program's parameters from a file, watched, and write a run folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from .. import lazy
+from ..errors import GraphError
+from ..graph import Graph
+from ..rendering.numbers import number
+from ..training import folders
+from ..training.data import Data, data_for
+from ..training.loop import train as learn
+from ..training.runs import Run
+from ..training.watching import Watcher
+from .loading import read_graph, target
+
+OK, INTERRUPTED = 0, 130
+MOST_FINDINGS = 12  # that are printed; the folder's settings have all of them
+
+
+def train(args: Namespace) -> int:
+    """Train, say what was found, write the folder; then step through the run where asked to."""
+    graph, _, _ = read_graph(args.source, (), args.shape)
+    if args.data is None:
+        raise GraphError("expected --data FILE: rows to learn from, as csv, npy or npz")
+    data = data_for(graph, args.data, args.target)
+    watcher = Watcher(args.profile)
+    settings = _settings(args, graph, data)
+    run = _learned(args, graph, data, watcher)
+    _say(run, watcher)
+    if args.output is not None:
+        found = [f"iteration {at}: {each}" for at, each in watcher.found.values()]
+        folders.save(run, Path(args.output), {**settings, "findings": found})
+        print(f"written to {args.output}")
+    if args.debug_run or args.step_run:
+        return _open(args, run)
+    return INTERRUPTED if run.stopped == "interrupted" else OK
+
+
+def _learned(args: Namespace, graph: Graph, data: Data, watcher: Watcher) -> Run:
+    before = None
+    if args.resume:
+        if args.output is None:
+            raise GraphError("--resume goes on with the run in -o FOLDER: say which")
+        settings, before = folders.load(Path(args.output))
+        _same_run(settings, _settings(args, graph, data))
+    with _Bar(args.epochs, len(before.epochs) if before else 0) as told:
+
+        def each(run: Run) -> None:
+            watcher(run)
+            told(run)
+
+        return learn(
+            graph, data, of=target(graph, args.of), optimizer=args.optimizer, lr=args.lr,
+            schedule=args.schedule, settings=_numbers(args.set), pace=_numbers(args.pace),
+            epochs=args.epochs, batch=args.batch, validation=args.validation,
+            early_stopping=args.early_stopping, masks=_numbers(args.mask), seed=args.seed,
+            told=each, resume=before,
+        )  # fmt: skip
+
+
+def _settings(args: Namespace, graph: Graph, data: Data) -> dict[str, Any]:
+    """What a run follows from, as plain data."""
+    source = graph.source
+    words = ("optimizer", "lr", "schedule", "set", "pace", "mask", "batch", "validation",
+             "early_stopping", "seed", "epochs", "of", "target", "profile")  # fmt: skip
+    return {
+        "program": source.text if source else "", "name": source.name if source else "",
+        "data": data.source, "sha256": data.digest, "samples": data.count,
+        "options": {word: getattr(args, word) for word in words},
+    }  # fmt: skip
+
+
+def _same_run(before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Refuse to go on with other data, another program or other options but for the epochs."""
+    free = ("epochs", "profile")
+    for what in ("program", "sha256"):
+        if before.get(what) != now[what]:
+            word = "program" if what == "program" else "data file"
+            raise GraphError(f"the {word} has changed since the run began: leave --resume out")
+    old = before.get("options", {})
+    for word, value in now["options"].items():
+        if word not in free and old.get(word) != value:
+            raise GraphError(
+                f"the run began with --{word.replace('_', '-')} {old.get(word)}, now it is "
+                f"{value}: give the same, or leave --resume out"
+            )
+
+
+def _numbers(words: list[str]) -> dict[str, float]:
+    """The settings of `rho=0.9` words; GraphError for one that is none."""
+    found = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals or not name.strip():
+            raise GraphError(f"found '{word:.40}', expected a name and a number such as rho=0.9")
+    return found
+
+
+# ------------------------------------------------------------------ what is shown
+
+
+class _Bar:
+    """A progress bar on a terminal, nothing elsewhere; gives what is called after each epoch."""
+
+    def __init__(self, epochs: int, begun: int) -> None:
+        columns = (TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"), BarColumn(),
+                   TextColumn("{task.fields[said]}"), TimeRemainingColumn())  # fmt: skip
+        console = Console(stderr=True)
+        self.progress = Progress(*columns, console=console, transient=True,
+                                 disable=not sys.stderr.isatty())  # fmt: skip
+        self.task = self.progress.add_task("", total=epochs, completed=begun, said="")
+
+    def __enter__(self) -> Callable[[Run], None]:
+        self.progress.start()
+        return self._told
+
+    def __exit__(self, *error: object) -> None:
+        self.progress.stop()
+
+    def _told(self, run: Run) -> None:
+        last = run.epochs[-1]
+        held = "" if last.validation is None else f"  validation {last.validation:.5g}"
+        said = f"loss {last.loss:.5g}{held}"
+        self.progress.update(self.task, completed=len(run.epochs), said=said)
+
+
+def _say(run: Run, watcher: Watcher) -> None:
+    console = Console(width=int(os.environ.get("COLUMNS", "0")) or None, highlight=False)
+    console.print(_table(run))
+    console.print(str(run), style="bold")
+    found = [*watcher.found.values()]
+    for iteration, finding in found[:MOST_FINDINGS]:
+        console.print(f"! iteration {iteration}: {finding}", style="yellow")
+    if len(found) > MOST_FINDINGS:
+        console.print(f"... {len(found) - MOST_FINDINGS} more findings")
+
+
+def _table(run: Run) -> Table:
+    """Some epochs, evenly spread: losses, rate, the largest gradient norm."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("epoch", "loss", "validation", "rate", "largest gradient norm"):
+        table.add_column(name, justify="right")
+    count = len(run.epochs)
+    rows = sorted({round(at * (count - 1) / 7) for at in range(8)}) if count else []
+    for each in (run.epochs[at] for at in rows):
+        held = "" if each.validation is None else number(each.validation)
+        largest = max(each.norms, key=lambda name: each.norms[name])
+        norm = f"{number(each.norms[largest], 3)} ({largest})"
+        table.add_row(str(each.number), number(each.loss), held, number(each.rate, 3), norm)
+    return table
+
+
+def _open(args: Namespace, run: Run) -> int:
+    """The prompt or the app on the run."""
+    session = lazy.module("session").Session(
+        run.step.graph, run.point(0), of=run.step.of, seed=args.seed, run=run
+    )
+    if args.step_run:
+        return int(lazy.app("app").run(lambda: session, None))
+    return int(lazy.module("commandline.prompt").talk(session))
