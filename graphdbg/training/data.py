@@ -10,6 +10,7 @@ import csv
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,18 @@ class Data:
         if size is None or size >= self.count:
             return dict(self.arrays)
         epoch, place = divmod(step, self.steps(size))
-        order = np.random.default_rng([seed, 1 + epoch]).permutation(self.count)
-        rows = order[place * size : (place + 1) * size]
+        rows = _order(self.count, seed, epoch)[place * size : (place + 1) * size]
         return {name: each[rows] for name, each in self.arrays.items()}
 
     def steps(self, size: int | None) -> int:
         """How many steps an epoch has."""
         return 1 if size is None else max(1, -(-self.count // size))
+
+
+@lru_cache(maxsize=4)
+def _order(count: int, seed: int, epoch: int) -> Array:
+    """The order of the samples in an epoch; kept, since each of its batches asks for it."""
+    return np.random.default_rng([seed, 1 + epoch]).permutation(count)
 
 
 # ------------------------------------------------------------------ where it comes from

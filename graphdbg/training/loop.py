@@ -5,7 +5,7 @@ Nothing is parsed, differentiated or looked up by name between two steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +88,12 @@ def train(
     learning, held = found.split(validation, seed)
     plan = Plan(batch, seed, masks or {})
     before = resume.progress if isinstance(resume, Run) else resume
-    loop = _Loop(graph, step, learning, held, plan, early_stopping)
-    return loop.run(epochs, start or {}, told, before, found)
+    loop = Training(graph, step, learning, held, plan, early_stopping)
+    return loop.run(epochs, start or {}, told, before, found.classes)
 
 
-class _Loop:
-    """A run in the making."""
+class Training:
+    """A run in the making: what is made once, so that an epoch is nothing but steps."""
 
     def __init__(
         self, graph: Graph, step: TrainingStep, data: Data, held: Data, plan: Plan,
@@ -109,7 +109,7 @@ class _Loop:
 
     def run(
         self, epochs: int, start: Mapping[str, ArrayLike], told: Told | None,
-        before: Progress | None, data: Data,
+        before: Progress | None, classes: Sequence[str] = (),
     ) -> Run:  # fmt: skip
         """All epochs, or fewer; Ctrl-C ends the run and loses nothing."""
         if before is None:
@@ -118,7 +118,7 @@ class _Loop:
         copies = {0: before.first, len(before.losses): before.now}
         history, state = History(self.stepper, list(copies.items())), before.now
         run = Run(self.step, self.stepper.plan, history, list(before.losses), list(before.epochs),
-                  {}, "", classes=data.classes)  # fmt: skip
+                  {}, "", classes=classes)  # fmt: skip
         run.stopped = f"{epochs} epochs"
         self.best = self._best_of(run)
         try:
