@@ -135,7 +135,7 @@ def test_a_hundred_steps_are_those_of_torch(name: str) -> None:
         rule.step()
     run = train(LINE, (X, y), optimizer=name, lr=0.05, epochs=100)
     np.testing.assert_allclose(run.parameters["w"], w.detach().numpy(), rtol=1e-8, atol=1e-10)
-    assert float(run.parameters["b"]) == pytest.approx(float(b), rel=1e-8)
+    assert float(run.parameters["b"]) == pytest.approx(float(b.detach()), rel=1e-8)
 
 
 def test_one_step_is_the_slide_s() -> None:
@@ -304,7 +304,8 @@ def test_a_rate_that_diverges_is_told_with_step_and_node() -> None:
     ):
         train(LINE, line(), lr=1e8, epochs=200)
     program = "x: Real[n]\nw: Real\nE = sum(exp(w*x))/n"
-    with pytest.raises(DivergedError, match=r"arose at 'q2' \(inf: exp\(1e\+06\) overflows\). Try a smaller rate than 10"):
+    said = r"arose at 'q2' \(inf: exp\(1e\+06\) overflows\). Try a smaller rate than 10"
+    with pytest.raises(DivergedError, match=said):
         train(program, {"x": [-500.0, 900.0]}, lr=10.0, epochs=20)
 
 
@@ -543,3 +544,45 @@ def test_the_prompt_after_training(
     assert main([*TRAIN, "--epochs", "2", "--prompt"]) == 0
     out = capsys.readouterr().out
     assert "update)" in out and "iteration 5 of 11, epoch 0, loss " in out
+
+
+def test_iris_reaches_the_optimum() -> None:
+    """The same minimum as scipy's quasi-Newton method finds on the loss written in NumPy."""
+    minimize = pytest.importorskip("scipy.optimize").minimize
+    root = Path(__file__).parent.parent
+    program = (root / "examples" / "iris.gd").read_text("utf-8")
+    data = data_for(gd.parse(program), root / "examples" / "data" / "iris.csv")
+    assert data.classes == ("setosa", "versicolor", "virginica") and data.count == 150
+    X, y = data.arrays["X"], data.arrays["y"].astype(int)
+
+    def loss(flat: Array) -> float:
+        W, b = flat[:12].reshape(4, 3), flat[12:]
+        o = X @ W + b
+        o -= o.max(axis=1, keepdims=True)
+        terms = np.log(np.exp(o).sum(axis=1)) - o[np.arange(150), y]
+        return float(np.mean(terms) + 0.01 * np.sum(W**2))
+
+    best = minimize(loss, np.zeros(15), method="BFGS", options={"gtol": 1e-7})
+    start = {"W": np.zeros((4, 3))}
+    run = train(program, data, optimizer="adam", lr=0.5, schedule="cosine_decay",
+                pace={"total": 2000}, epochs=2000, start=start)  # fmt: skip
+    assert run.losses[-1] == pytest.approx(best.fun, abs=1e-6)
+    found = np.argmax(X @ run.parameters["W"] + run.parameters["b"], axis=1)
+    assert np.mean(found == y) > 0.96
+
+
+def test_iris_is_where_scikit_learn_ends() -> None:
+    """The same penalty: 0.01 sum(W^2) per mean loss is C = 1 / (2 n 0.01)."""
+    linear = pytest.importorskip("sklearn.linear_model")
+    root = Path(__file__).parent.parent
+    program = (root / "examples" / "iris.gd").read_text("utf-8")
+    data = data_for(gd.parse(program), root / "examples" / "data" / "iris.csv")
+    X, y = data.arrays["X"], data.arrays["y"].astype(int)
+    peer = linear.LogisticRegression(C=1 / (2 * len(y) * 0.01), tol=1e-10, max_iter=10_000)
+    peer.fit(X, y)
+    run = train(program, data, optimizer="adam", lr=0.1, epochs=3000, start={"W": np.zeros((4, 3))})
+    np.testing.assert_allclose(run.parameters["W"].T, peer.coef_, atol=2e-3)
+    probabilities = peer.predict_proba(X)
+    o = X @ run.parameters["W"] + run.parameters["b"]
+    e = np.exp(o - o.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(e / e.sum(axis=1, keepdims=True), probabilities, atol=1e-3)
