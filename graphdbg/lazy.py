@@ -31,6 +31,12 @@ def pygraphviz() -> Any:
     return importlib.import_module("pygraphviz")
 
 
+def matplotlib() -> Any:
+    """The package matplotlib with its figures, of the optional extra `graphdbg[plots]`."""
+    importlib.import_module("matplotlib.figure")
+    return importlib.import_module("matplotlib")
+
+
 def pillow() -> Any:
     """The module Image of the package pillow, of the optional extra `graphdbg[pictures]`."""
     return importlib.import_module("PIL.Image")

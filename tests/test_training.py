@@ -16,7 +16,7 @@ import graphdbg as gd
 from graphdbg.cli import main
 from graphdbg.errors import GraphError, UnknownNameError, ValueGivenError
 from graphdbg.evaluator import evaluate
-from graphdbg.training import folders
+from graphdbg.training import folders, plots
 from graphdbg.training.data import Data, data_for
 from graphdbg.training.loop import DivergedError, train
 from graphdbg.training.rules import OPTIMIZERS, SCHEDULES, names, optimizer, schedule
@@ -450,8 +450,8 @@ def test_the_command_writes_a_folder_and_goes_on(
     out = capsys.readouterr().out
     assert "36 steps in 6 epochs" in out and "written to run" in out
     files = {path.name for path in (folder / "run").iterdir()}
-    assert files == {"parameters.npz", "history.csv", "losses.csv", "settings.json",
-                     "checkpoint.npz"}  # fmt: skip
+    assert files - {"plots"} == {"parameters.npz", "history.csv", "losses.csv", "settings.json",
+                                 "checkpoint.npz"}  # fmt: skip
     settings = json.loads((folder / "run" / "settings.json").read_text("utf-8"))
     assert settings["classes"] == ["in", "out"] and settings["options"]["lr"] == 0.05
     assert main([*TRAIN, "--epochs", "9", "-o", "run", "--resume"]) == 0
@@ -516,7 +516,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_nothing_is_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = train(LINE, line(), epochs=1)
     folders.save(run, tmp_path / "run", {})
-    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.*")}
 
     def broken(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -524,7 +524,7 @@ def test_nothing_is_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(os, "fsync", broken)
     with pytest.raises(GraphError, match="cannot write the run"):
         folders.save(train(LINE, line(), epochs=2), tmp_path / "run", {})
-    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.*")} == before
     shutil.rmtree(tmp_path / "run")
 
 
@@ -586,3 +586,22 @@ def test_iris_is_where_scikit_learn_ends() -> None:
     o = X @ run.parameters["W"] + run.parameters["b"]
     e = np.exp(o - o.max(axis=1, keepdims=True))
     np.testing.assert_allclose(e / e.sum(axis=1, keepdims=True), probabilities, atol=1e-3)
+
+
+def test_plots_are_the_same_every_time_and_show_every_line() -> None:
+    pytest.importorskip("matplotlib")
+    run = train(NET, ring(), lr=0.1, epochs=6, batch=30, validation=0.2, early_stopping=5)
+    files = plots.files(run)
+    assert set(files) == {f"{name}.{form}" for name in ("loss", "gradients", "updates", "rate")
+                          for form in ("svg", "png")}  # fmt: skip
+    assert files == plots.files(run)
+    assert all(files[name].startswith(b"\x89PNG") for name in files if name.endswith("png"))
+    assert files["gradients.svg"].count(b'<g id="line2d') > len(run.step.parameters)
+
+
+def test_a_run_is_written_without_matplotlib(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphdbg.lazy.is_installed", lambda name: False)
+    folders.save(train(LINE, line(), epochs=2), tmp_path / "run", {})
+    assert not (tmp_path / "run" / "plots").exists()

@@ -5,6 +5,7 @@
     losses.csv       one row a step
     settings.json    program, data file with its hash, options, versions
     checkpoint.npz   the state before the next step, and the first one
+    plots/           losses, gradient norms, update ratios, rate, where matplotlib is installed
 
 Files are written beside their place and moved there, so that none is ever half written.
 """
@@ -23,8 +24,9 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import __version__
+from .. import __version__, lazy
 from ..errors import GraphError
+from . import plots
 from .runs import Epoch, Progress, Run, State
 
 Array = NDArray[Any]
@@ -44,6 +46,10 @@ def save(run: Run, folder: Path, settings: Mapping[str, Any]) -> None:
                            "stopped": run.stopped, "best": run.best, "classes": list(run.classes),
                            **settings}, indent=2, ensure_ascii=False)  # fmt: skip
         _write(folder / "settings.json", (text + "\n").encode("utf-8"))
+        if lazy.is_installed("matplotlib"):
+            (folder / "plots").mkdir(exist_ok=True)
+            for name, data in plots.files(run).items():
+                _write(folder / "plots" / name, data)
     except OSError as error:
         raise GraphError(
             f"cannot write the run to '{folder}': {error.strerror or error}; nothing that was "

@@ -1,0 +1,116 @@
+"""Plots of a run and of a sweep, by matplotlib (`pip install 'graphdbg[plots]'`), as SVG or PNG.
+
+Blue and orange stand for training and held-out samples; lines are named or dashed apart, so that
+nothing is told by colour alone. The same run gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import lazy
+from ..errors import GraphError
+from .runs import Run
+
+TRAIN, HELD, GREY = "#1f5fa8", "#c2570c", "#6b7280"
+LINES = ("#1f5fa8", "#c2570c", "#1a7f4b", "#8a2be2", "#a1122b", "#0f766e", "#7a5c00", "#4b5563")
+DASHES = ("-", "--", "-.", ":")
+SIZE = (7.0, 4.2)  # inches
+MOST_LINES = 8  # parameters in a plot; those with the largest values
+MISSING = "plots need matplotlib: pip install 'graphdbg[plots]'"
+Draw = Callable[[Any], None]
+
+
+def files(run: Run) -> dict[str, bytes]:
+    """The plots of a run by file name: losses, gradient norms, update ratios, the rate.
+
+    Raises GraphError where matplotlib is missing.
+    """
+    made = {
+        "loss": lambda axes: losses(axes, run),
+        "gradients": lambda axes: by_parameter(axes, run, "norms", "norm of the gradient"),
+        "updates": lambda axes: by_parameter(
+            axes, run, "ratios", "size of update / size of weight"
+        ),
+        "rate": lambda axes: rate(axes, run),
+    }
+    return {f"{name}.{form}": drawn(draw, form) for name, draw in made.items()
+            for form in ("svg", "png")}  # fmt: skip
+
+
+def drawn(draw: Draw, form: str) -> bytes:
+    """What `draw` puts on axes, as SVG or PNG; GraphError where matplotlib is missing."""
+    if not lazy.is_installed("matplotlib"):
+        raise GraphError(MISSING)
+    matplotlib = lazy.matplotlib()
+    figure_of = matplotlib.figure.Figure
+    with matplotlib.rc_context({"svg.hashsalt": "graphdbg", "font.size": 10.5}):
+        figure = figure_of(figsize=SIZE, layout="constrained")
+        axes = figure.add_subplot()
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(True, color="#e5e7eb", linewidth=0.8)
+        draw(axes)
+        out = io.BytesIO()
+        metadata = {"Date": None} if form == "svg" else {}
+        figure.savefig(out, format=form, dpi=144, metadata=metadata)
+    return out.getvalue()
+
+
+def losses(axes: Any, run: Run) -> None:
+    """The loss on training and held-out samples by epoch, the best epoch marked."""
+    epochs = [each.number for each in run.epochs]
+    _line(axes, epochs, [each.loss for each in run.epochs], TRAIN, "training")
+    held = [(each.number, each.validation) for each in run.epochs if each.validation is not None]
+    if held:
+        _line(axes, [at for at, _ in held], [value for _, value in held], HELD, "held out")
+    if run.best is not None:
+        axes.axvline(run.best, color=GREY, linestyle=":", linewidth=1)
+        axes.annotate("best", (run.best, 1), xycoords=("data", "axes fraction"), color=GREY,
+                      ha="left", va="top", xytext=(4, 0), textcoords="offset points")  # fmt: skip
+    axes.set(xlabel="epoch", ylabel="loss")
+    _log_where_wide(axes, [each.loss for each in run.epochs])
+
+
+def by_parameter(axes: Any, run: Run, what: str, title: str) -> None:
+    """One line for each parameter on a logarithmic scale; those with the largest values."""
+    if not run.epochs:
+        return
+    table: Mapping[str, list[float]] = {
+        name: [getattr(each, what)[name] for each in run.epochs] for name in run.step.parameters
+    }
+    shown = sorted(table, key=lambda name: -max(table[name]))[:MOST_LINES]
+    epochs = [each.number for each in run.epochs]
+    for at, name in enumerate(sorted(shown, key=list(table).index)):
+        axes.plot(epochs, table[name], color=LINES[at], linestyle=DASHES[at % len(DASHES)],
+                  linewidth=1.6, label=name)  # fmt: skip
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    if any(value > 0 for name in shown for value in table[name]):
+        axes.set_yscale("log")
+    if what == "ratios":
+        axes.axhline(1e-3, color=GREY, linestyle=":", linewidth=1)
+    axes.set(xlabel="epoch", ylabel=title)
+
+
+def rate(axes: Any, run: Run) -> None:
+    """The learning rate by epoch."""
+    _line(axes, [each.number for each in run.epochs], [each.rate for each in run.epochs], TRAIN, "")
+    axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None))
+
+
+def _line(axes: Any, x: Sequence[float], y: Sequence[float], colour: str, name: str) -> None:
+    """A line with its name at its end."""
+    axes.plot(x, y, color=colour, linewidth=1.8, marker="o" if len(x) == 1 else None)
+    if name and len(x):
+        axes.annotate(name, (x[-1], y[-1]), color=colour, xytext=(6, 0), va="center",
+                      textcoords="offset points", annotation_clip=False)  # fmt: skip
+
+
+def _log_where_wide(axes: Any, values: Sequence[float]) -> None:
+    """A logarithmic scale where the values span more than two decades."""
+    found = [value for value in values if np.isfinite(value) and value > 0]
+    if len(found) == len(values) and found and max(found) / min(found) > 100:
+        axes.set_yscale("log")
