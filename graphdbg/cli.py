@@ -34,6 +34,7 @@ usage:
   graphdbg serve SOURCE [name=value ...]        the app in a browser
   graphdbg derive SOURCE [--wrt W] [-o FILE]    the derivation, step by step, to hand in
   graphdbg train SOURCE --data FILE -o FOLDER   learn the parameters, step by step or at once
+  graphdbg sweep SOURCE --data FILE --lr ...    the same training with many rates and rules
   graphdbg render SOURCE -o FILE                the circuit as svg, png, pdf, gif, or a page (html)
 
 SOURCE is a formula such as "f=(x+y)z", a file with a program, or - for standard input.
@@ -69,6 +70,7 @@ SESSIONS = {
     "serve": "The terminal app in a browser, on this machine unless --host says otherwise.",
 }
 FILES = {
+    "sweep": ("sweeping", "The same training with other rates, rules and batches, side by side."),
     "train": ("training", "Learn the parameters of a program from a file of samples: the step, "
               "forward, backward and update, is one graph, and each can be stepped through after."),
     "derive": ("deriving", "The derivation of a gradient in numbered steps, each of them checked: "
@@ -138,6 +140,8 @@ def parser_for(command: str) -> argparse.ArgumentParser:
         return _render_parser()
     if command == "train":
         return _train_parser()
+    if command == "sweep":
+        return _sweep_parser()
     if command == "derive":
         return _derive_parser()
     shown = "graphdbg" if command == "run" else f"graphdbg {command}"
@@ -214,26 +218,49 @@ def _derive_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _train_parser() -> argparse.ArgumentParser:
-    """The options of train."""
-    parser = _Parser(prog="graphdbg train", description=FILES["train"][1], allow_abbrev=False)
+def _sweep_parser() -> argparse.ArgumentParser:
+    """The options of sweep."""
+    parser = _Parser(prog="graphdbg sweep", description=FILES["sweep"][1], allow_abbrev=False)
+    add = parser.add_argument
+    _add_samples(parser)
+    add("--lr", metavar="RATES", help="0.01,0.1 or a span: 1e-4:1:log, 0.1:1:lin:5")
+    add("--optimizer", metavar="NAMES", help="with commas: sgd,adam")
+    add("--batch", metavar="SIZES", help="with commas: 16,64")
+    add("--schedule", metavar="NAMES", help="with commas: constant,cosine_decay")
+    add("--executor", default="processes", metavar="KIND",
+        help="processes (default), threads or dask://HOST:PORT")  # fmt: skip
+    add("--jobs", type=int, metavar="N", help="trials at a time (default: one a core)")
+    add("-o", "--output", metavar="FOLDER", help="where the table and the plot go")
+    _add_common(parser)
+    return parser
+
+
+def _add_samples(parser: argparse.ArgumentParser) -> None:
+    """What train and sweep have in common."""
     add = parser.add_argument
     add("source", metavar="SOURCE", help="the file of a program, or a formula")
     add("--data", metavar="FILE", help="samples as csv, npy or npz; of a csv the last column is "
         "the target")  # fmt: skip
     add("--target", metavar="COLUMN", help="the column of a csv that is to be predicted")
     add("--of", metavar="NODE", help="the loss (default: the only scalar result)")
+    add("--epochs", type=int, default=100, metavar="N", help="passes over the data (default: 100)")
+    add("--validation", type=float, default=0.0, metavar="SHARE", help="held out, such as 0.2")
+    add("--early-stopping", type=int, metavar="N", help="epochs without a better validation loss")
+    add("--mask", action="append", default=[], metavar="M=0.8", help="an input drawn anew at each "
+        "step, by the probability to keep (dropout)")  # fmt: skip
+
+
+def _train_parser() -> argparse.ArgumentParser:
+    """The options of train."""
+    parser = _Parser(prog="graphdbg train", description=FILES["train"][1], allow_abbrev=False)
+    add = parser.add_argument
+    _add_samples(parser)
     add("--optimizer", default="sgd", metavar="NAME", help="sgd (default), momentum, adam, ...")
     add("--lr", type=float, metavar="RATE", help="the learning rate (default: the rule's own)")
     add("--set", action="append", default=[], metavar="x=0.9", help="a setting of the rule")
     add("--schedule", default="constant", metavar="NAME", help="step_decay, cosine_decay, ...")
     add("--pace", action="append", default=[], metavar="x=10", help="a setting of the schedule")
-    add("--epochs", type=int, default=100, metavar="N", help="passes over the data (default: 100)")
     add("--batch", type=int, metavar="N", help="samples a step (default: all)")
-    add("--validation", type=float, default=0.0, metavar="SHARE", help="held out, such as 0.2")
-    add("--early-stopping", type=int, metavar="N", help="epochs without a better validation loss")
-    add("--mask", action="append", default=[], metavar="M=0.8", help="an input drawn anew at each "
-        "step, by the probability to keep (dropout)")  # fmt: skip
     add("--profile", default="cs231n", metavar="NAME", help="of diagnostics: sagemaker, ...")
     add("-o", "--output", metavar="FOLDER", help="where parameters, history and settings go")
     add("--resume", action="store_true", help="go on with the run in -o FOLDER")

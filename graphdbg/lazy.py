@@ -31,6 +31,11 @@ def pygraphviz() -> Any:
     return importlib.import_module("pygraphviz")
 
 
+def distributed() -> Any:
+    """The package distributed, of the optional extra `graphdbg[dask]`."""
+    return importlib.import_module("distributed")
+
+
 def matplotlib() -> Any:
     """The package matplotlib with its figures, of the optional extra `graphdbg[plots]`."""
     importlib.import_module("matplotlib.figure")

@@ -62,9 +62,9 @@ def _learned(args: Namespace, graph: Graph, data: Data, watcher: Watcher) -> Run
 
         return learn(
             graph, data, of=target(graph, args.of), optimizer=args.optimizer, lr=args.lr,
-            schedule=args.schedule, settings=_numbers(args.set), pace=_numbers(args.pace),
+            schedule=args.schedule, settings=numbers_of(args.set), pace=numbers_of(args.pace),
             epochs=args.epochs, batch=args.batch, validation=args.validation,
-            early_stopping=args.early_stopping, masks=_numbers(args.mask), seed=args.seed,
+            early_stopping=args.early_stopping, masks=numbers_of(args.mask), seed=args.seed,
             told=each, resume=before,
         )  # fmt: skip
 
@@ -97,7 +97,7 @@ def _same_run(before: dict[str, Any], now: dict[str, Any]) -> None:
             )
 
 
-def _numbers(words: list[str]) -> dict[str, float]:
+def numbers_of(words: list[str]) -> dict[str, float]:
     """The settings of `rho=0.9` words; GraphError for one that is none."""
     found = {}
     for word in words:

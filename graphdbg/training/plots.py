@@ -15,6 +15,7 @@ import numpy as np
 from .. import lazy
 from ..errors import GraphError
 from .runs import Run
+from .sweeps import Outcome
 
 TRAIN, HELD, GREY = "#1f5fa8", "#c2570c", "#6b7280"
 LINES = ("#1f5fa8", "#c2570c", "#1a7f4b", "#8a2be2", "#a1122b", "#0f766e", "#7a5c00", "#4b5563")
@@ -99,6 +100,33 @@ def rate(axes: Any, run: Run) -> None:
     """The learning rate by epoch."""
     _line(axes, [each.number for each in run.epochs], [each.rate for each in run.epochs], TRAIN, "")
     axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None))
+
+
+def sweep(axes: Any, outcomes: Sequence[Outcome]) -> None:
+    """The score of each trial by its rate, one line for each combination of the other options."""
+    groups: dict[str, list[tuple[float, float]]] = {}
+    seen = {name: {str(each.options[name]) for each in outcomes} for name in outcomes[0].options}
+    varied = [name for name, found in seen.items() if name != "lr" and len(found) > 1]
+    for each in outcomes:
+        name = ", ".join(str(each.options[one]) for one in varied)
+        groups.setdefault(name, []).append((float(each.options["lr"]), each.score))
+    for at, (name, points) in enumerate(groups.items()):
+        shown = sorted(point for point in points if np.isfinite(point[1]))
+        axes.plot([x for x, _ in shown], [y for _, y in shown], marker="o", markersize=4,
+                  color=LINES[at % len(LINES)], linestyle=DASHES[at % len(DASHES)],
+                  label=name)  # fmt: skip
+    failed = sorted({float(each.options["lr"]) for each in outcomes if not np.isfinite(each.score)})
+    for one in failed:
+        axes.axvline(one, color="#f3d2d2", linewidth=6, zorder=0)
+    rates = [float(each.options["lr"]) for each in outcomes]
+    if min(rates) > 0 and max(rates) / min(rates) > 20:
+        axes.set_xscale("log")
+    held = any(each.validation is not None for each in outcomes)
+    axes.set(xlabel="learning rate" + (" (red: diverged)" if failed else ""),
+             ylabel="held-out loss" if held else "training loss")  # fmt: skip
+    _log_where_wide(axes, [each.score for each in outcomes if np.isfinite(each.score)])
+    if len(groups) > 1:
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
 
 def _line(axes: Any, x: Sequence[float], y: Sequence[float], colour: str, name: str) -> None:

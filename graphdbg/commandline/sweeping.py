@@ -1,0 +1,144 @@
+"""`graphdbg sweep`: the same training with other rates, rules and batches, side by side."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from .. import lazy
+from ..errors import GraphError
+from ..rendering.numbers import number
+from ..training import plots, sweeps
+from ..training.data import data_for
+from ..training.rules import optimizer, schedule
+from ..training.sweeps import Make, Outcome
+from .loading import read_graph, target
+from .training import numbers_of
+
+OK, FAILED = 0, 1
+MOST_ROWS = 20  # of the table that is printed; the folder has all of them
+
+
+def sweep(args: Namespace) -> int:
+    """Run all trials, print the best, write the folder."""
+    graph, _, _ = read_graph(args.source, (), args.shape)
+    if args.data is None:
+        raise GraphError("expected --data FILE: rows to learn from, as csv, npy or npz")
+    data = data_for(graph, args.data, args.target)
+    fixed = {
+        "of": target(graph, args.of), "validation": args.validation, "epochs": args.epochs,
+        "early_stopping": args.early_stopping, "masks": numbers_of(args.mask), "seed": args.seed,
+    }  # fmt: skip
+    axes = _axes(args)
+    tried = [{**axis, **fixed} for axis in sweeps.trials(axes)]
+    text = graph.source.text if graph.source else ""
+    with _Bar(len(tried)) as told:
+        found = sweeps.sweep(text, data, tried, slots=_slots(args), told=told)
+    shown = [_only(each, list(axes)) for each in found]
+    _say(shown, len(tried))
+    if args.output is not None:
+        _write(Path(args.output), shown)
+    return OK if any(not each.error for each in found) else FAILED
+
+
+def _axes(args: Namespace) -> dict[str, list[Any]]:
+    """What varies; names are looked up before anything runs."""
+    kinds = {"lr": float, "optimizer": str, "batch": int, "schedule": str}
+    axes = {name: sweeps.values(getattr(args, name), kind) for name, kind in kinds.items()
+            if getattr(args, name) is not None}  # fmt: skip
+    for name in axes.get("optimizer", ()):
+        optimizer(name)
+    for name in axes.get("schedule", ()):
+        schedule(name)
+    return axes
+
+
+def _slots(args: Namespace) -> list[Make]:
+    kind: str = args.executor
+    if kind.startswith("dask://"):
+        return sweeps.dask(f"tcp://{kind.removeprefix('dask://')}")
+    if kind == "threads":
+        return [lambda: ThreadPoolExecutor(1)] * (args.jobs or 1)
+    if kind != "processes":
+        raise GraphError(
+            f"found --executor {kind}, expected processes, threads or dask://HOST:PORT"
+        )
+    return sweeps.processes(args.jobs)
+
+
+def _only(outcome: Outcome, names: Sequence[str]) -> Outcome:
+    """The outcome with the options that vary."""
+    return Outcome(
+        outcome.number, {name: outcome.options[name] for name in names}, outcome.loss,
+        outcome.validation, outcome.epochs, outcome.seconds, outcome.error, outcome.attempts,
+    )  # fmt: skip
+
+
+class _Bar:
+    """A progress bar on a terminal, nothing elsewhere; gives what is called after each trial."""
+
+    def __init__(self, count: int) -> None:
+        columns = (TextColumn("trial"), MofNCompleteColumn(), BarColumn(),
+                   TextColumn("{task.fields[said]}"))  # fmt: skip
+        self.progress = Progress(*columns, console=Console(stderr=True), transient=True,
+                                 disable=not sys.stderr.isatty())  # fmt: skip
+        self.task = self.progress.add_task("", total=count, said="")
+        self.best = float("inf")
+
+    def __enter__(self) -> Callable[[Outcome], None]:
+        self.progress.start()
+        return self._told
+
+    def __exit__(self, *error: object) -> None:
+        self.progress.stop()
+
+    def _told(self, outcome: Outcome) -> None:
+        self.best = min(self.best, outcome.score)
+        self.progress.update(self.task, advance=1, said=f"best {self.best:.5g}")
+
+
+def _say(found: list[Outcome], count: int) -> None:
+    console = Console(highlight=False)
+    if not found:
+        console.print("no trial has ended")
+        return
+    rows = sorted(found, key=lambda each: (each.score, each.number))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    names = list(rows[0].options)
+    for name in (*names, "loss", "held out", "epochs", "seconds", ""):
+        table.add_column(name, justify="right" if name else "left")
+    for each in rows[:MOST_ROWS]:
+        held = "" if each.validation is None else number(each.validation)
+        again = f"begun {each.attempts} times" if each.attempts > 1 else ""
+        said = each.error.split(":")[0][:40] or again
+        given = [number(x, 4) if isinstance(x, float) else str(x) for x in each.options.values()]
+        loss = "" if each.error else number(each.loss)
+        table.add_row(*given, loss, held, str(each.epochs), f"{each.seconds:.1f}", said)
+    console.print(table)
+    best = rows[0]
+    words = ", ".join(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+                      for name, value in best.options.items())  # fmt: skip
+    failed = sum(bool(each.error) for each in found)
+    left = f", {count - len(found)} not run" if count > len(found) else ""
+    console.print(f"{len(found)} trials, {failed} failed{left}; best: {words}", style="bold")
+
+
+def _write(folder: Path, found: list[Outcome]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "trials.csv").write_text(sweeps.table(found), "utf-8")
+        if lazy.is_installed("matplotlib") and found and "lr" in found[0].options:
+            for form in ("svg", "png"):
+                data = plots.drawn(lambda axes: plots.sweep(axes, found), form)
+                (folder / f"sweep.{form}").write_bytes(data)
+    except OSError as error:
+        raise GraphError(f"cannot write to '{folder}': {error.strerror}") from error
+    print(f"written to {folder}")
