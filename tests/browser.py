@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,10 +34,30 @@ def chromium(profile: Path) -> Iterator[Any]:
     options.binary_location = program
     for flag in (*FLAGS, OFFLINE, f"--user-data-dir={profile}"):
         options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options=options, service=service.Service(driver))
     try:
         browser.set_window_size(1400, 900)
         yield browser
     finally:
         browser.quit()
+
+
+def requests(browser: Any) -> list[str]:
+    """The addresses asked for since the last call, by the browser's own log.
+
+    What a page's policy refused is logged as asked for and blocked, and is left out.
+    """
+    messages = [json.loads(each["message"])["message"] for each in browser.get_log("performance")]
+    refused = {
+        message["params"]["requestId"]
+        for message in messages
+        if message["method"] == "Network.loadingFailed"
+        and message["params"].get("blockedReason") == "csp"
+    }
+    return [
+        str(message["params"]["request"]["url"])
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+        and message["params"]["requestId"] not in refused
+    ]

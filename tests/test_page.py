@@ -12,24 +12,28 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import chromium
+from browser import chromium, requests
 
 import graphdbg as gd
 from graphdbg.builder import Builder
+from graphdbg.checker import check
 from graphdbg.drawing.engines import engine
 from graphdbg.errors import DrawingError
-from graphdbg.pages import page
+from graphdbg.pages import contents, page
 from graphdbg.pages.contents import ON_PAGE
+from graphdbg.rendering import numbers
 from graphdbg.session import Session
 from graphdbg.stepping.commands import COMMANDS
 from graphdbg.stepping.show import brief
 from graphdbg.stepping.walk import Kind
+from graphdbg.training.steps import Group, training_step
 
 try:
     engine()
@@ -41,6 +45,7 @@ POINT = {"x": -2.0, "y": 5.0, "z": -4.0}
 ROOM = 18
 EVIL = "</script><script>window.pwned=1</script>"
 UNKNOWN = "—"
+UP, RIGHT, DOWN, LEFT, HOME, ENTER = "\ue013", "\ue014", "\ue015", "\ue012", "\ue011", "\ue007"
 
 
 def lecture() -> Session:
@@ -58,6 +63,23 @@ def fan() -> Session:
 
 def chain() -> Session:
     return Session(gd.parse("\n".join(f"x{at + 1} = sin(x{at})" for at in range(1_000))), {"x0": 1})
+
+
+def difference() -> Session:
+    return Session(gd.parse("d = x - y; f = 3 d"), {"x": 3.0, "y": 2.0})
+
+
+def training() -> Session:
+    """A training step: its update is a third pass, with a call in it."""
+    made = training_step(gd.parse("E = (w*x - t0)^2 / 2"), ["w"], groups=[Group(rate=0.5)])
+    return Session(made.graph, {"w": 1.0, "x": 2.0, "t0": 1.0})
+
+
+def unruly() -> Session:
+    """Names that are too long for anything, and those that are markup elsewhere."""
+    b = Builder()
+    x, y = b.input("long" * 2_500), b.input("back\\N\\slash %s {} </style>")
+    return Session(b.build({"f": b.map("mul", x, y)}), {b.names[x]: 2.0, b.names[y]: 3.0})
 
 
 def evil() -> Session:
@@ -80,7 +102,7 @@ def data_of(text: str) -> dict[str, Any]:
 class Balanced(HTMLParser):
     """Collects elements that are closed in the wrong order."""
 
-    VOID = frozenset("meta input br path ellipse polygon".split())
+    VOID = frozenset("meta input br path ellipse circle polygon".split())
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +123,7 @@ class Balanced(HTMLParser):
             self.wrong.append(tag)
 
 
-@pytest.mark.parametrize("make", [lecture, softmax, evil])
+@pytest.mark.parametrize("make", [lecture, softmax, evil, unruly, training])
 def test_the_page_is_well_formed_and_fetches_nothing(make: Any) -> None:
     text = page.html(make())
     found = Balanced()
@@ -110,7 +132,10 @@ def test_the_page_is_well_formed_and_fetches_nothing(make: Any) -> None:
     assert len(found.ids) == len(set(found.ids))
     addresses = set(re.findall(r"https?://[^\"'\s<\\]+", text))
     assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
-    assert not re.search(r"\b(?:src|href)=", text) and "@import" not in text and "url(" not in text
+    assert not re.search(r"\b(?:src|href)=", text) and "@import" not in text
+    assert set(re.findall(r"url\([^)]*\)", text)) == {
+        "url(#back)"
+    }  # an arrowhead of the page itself
 
 
 def test_the_page_is_the_same_every_time() -> None:
@@ -144,7 +169,59 @@ def test_no_label_is_markup() -> None:
     assert {EVIL, "'\"&<b>\\N${title}"} <= {node["name"] for node in data["nodes"].values()}
 
 
-@pytest.mark.parametrize("make", [lecture, softmax, fan])
+def test_a_page_of_a_thousand_nodes_is_small_and_checked() -> None:
+    text = page.html(chain())
+    assert len(text.encode("utf-8")) < 3_000_000
+    data = data_of(text)
+    assert data["check"].startswith("✓ 1 gradient checked")
+    assert data["notes"] == ["large: local derivatives are its only formulas"]
+
+
+def test_no_number_is_told_before_it_is_known() -> None:
+    """Graphviz writes the last value of each wire as its title, which a pointer would show."""
+    picture = re.findall(r"<svg xmlns.*?</svg>", page.html(lecture()), re.DOTALL)[0]
+    titles = re.findall(r"<title>(.*?)</title>", picture)
+    assert titles[1:] == ["x = input", "y = input", "q = x + y", "z = input", "f = q·z"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "heading"),
+    [
+        ("f=(x+y)z", "<text>", "f=(x+y)z"),
+        ("f=x\n\n", "<text>", "f=x"),
+        ("a=x\nf=a", "<text>", "a program"),
+        ("f=x", "/home/someone/<b>.gd", "&lt;b&gt;.gd"),
+        ("f=x", r"C:\nets\net.gd", "net.gd"),
+    ],
+)
+def test_the_heading_is_the_program_or_its_file(text: str, name: str, heading: str) -> None:
+    graph = gd.parse(text, name=name)
+    found = page.html(Session(graph, dict.fromkeys(graph.inputs, 1.0)))
+    assert f"<title>{heading}: graphdbg</title>" in found and f">{heading}</h1>" in found
+
+
+def test_breakpoints_of_the_session_are_the_page_s() -> None:
+    session = lecture()
+    session.break_at("q")
+    session.break_at("f", "f > 0")  # a page cannot judge conditions
+    assert data_of(page.html(session))["stops"] == [session.graph.id("q")]
+
+
+def test_each_gradient_has_its_check() -> None:
+    nodes = data_of(page.html(softmax()))["nodes"].values()
+    stamps = [node["gradient"]["stamp"] for node in nodes if "gradient" in node]
+    assert len(stamps) > 5
+    assert all(each.startswith("✓ checked against differences, error ") for each in stamps)
+
+
+def test_a_factor_says_whether_it_needs_brackets() -> None:
+    loose = {text: contents._factor(text).get("loose", False) for text in (
+        "a + b", "-a", "a - b", r"\frac{a + b}{2}", r"\left(a + b\right) c", r"\cos{x}", "2 x",
+    )}  # fmt: skip
+    assert [text for text, needs in loose.items() if needs] == ["a + b", "-a", "a - b"]
+
+
+@pytest.mark.parametrize("make", [lecture, softmax, fan, difference, training])
 def test_the_data_are_what_evaluate_finds(make: Any) -> None:
     session = make()
     data = data_of(page.html(session))
@@ -158,6 +235,10 @@ def test_the_data_are_what_evaluate_finds(make: Any) -> None:
         if int(key) in upstream:
             gradient = trace.arrays[upstream[int(key)]]
             assert node["gradient"]["wire"] == brief(np.asarray(gradient), ROOM)
+        for operand in node.get("operands", ()):
+            if data["nodes"][str(operand["node"])]["gradient"]["awaited"] == 1:
+                whole = trace.arrays[upstream[operand["node"]]]
+                assert operand["value"] == numbers.array(np.asarray(whole), contents.CARD)
     assert data["check"].startswith("✓ ")
 
 
@@ -168,17 +249,13 @@ def test_a_page_without_a_scalar_steps_forward() -> None:
 
 
 def test_a_wrong_gradient_is_said_to_be_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
-    from graphdbg.checker import check
-    from graphdbg.pages import contents
-
     def failing(graph: gd.Graph, point: Any) -> Any:
         report = check(graph, point)
         return replace(report, rows=tuple(replace(row, verdict="wrong") for row in report.rows))
 
     monkeypatch.setattr(contents, "check", failing)
-    assert data_of(page.html(lecture()))["check"].startswith("✗ 3 gradients")
+    data = data_of(page.html(lecture()))
+    assert data["check"] == "✗ 3 gradients checked against differences: FAILED"
 
 
 def test_the_keys_are_the_app_s() -> None:
@@ -208,7 +285,10 @@ def test_colours_can_be_read() -> None:
                 assert contrast(colours[name], colours[ground]) >= 4.5, (name, ground)
         for ground in ("op", "call", "now", "row"):
             assert contrast(colours["ink"], colours[ground]) >= 4.5, ground
-        assert contrast(colours["pending"], colours["paper"]) >= 4.0
+        for name in ("quiet", "gradient", "stop"):  # numbers of steps and lines, on the current one
+            assert contrast(colours[name], colours["row"]) >= 4.5, name
+        assert contrast(colours["pending"], colours["paper"]) >= 4.5
+        assert contrast(colours["now-edge"], colours["row"]) >= 3.0  # the arrow: not a text
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node.js on this machine")
@@ -234,10 +314,12 @@ def opened(browser: Any, tmp_path: Path) -> Any:
     def load(session: Session) -> Any:
         path = tmp_path / "page.html"
         path.write_text(page.html(session), "utf-8")
+        requests(browser)
         browser.get(path.as_uri())
         return browser
 
     yield load
+    assert set(requests(browser)) == {(tmp_path / "page.html").as_uri()}
     assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
     assert browser.get_log("browser") == []
 
@@ -246,6 +328,20 @@ def press(browser: Any, keys: str) -> None:
     for key in keys:
         event = "new KeyboardEvent('keydown', {key: arguments[0], bubbles: true})"
         browser.execute_script(f"document.dispatchEvent({event})", key)
+
+
+def eventually(browser: Any, holds: Any) -> None:
+    """What a browser does by itself comes about in some seconds."""
+    support = pytest.importorskip("selenium.webdriver.support.ui")
+    support.WebDriverWait(browser, 20, 0.05).until(lambda _: holds())
+
+
+def formulas(browser: Any, kind: str) -> list[str]:
+    """The equations of the card of a kind, fractions without their line."""
+    script = (
+        "return [...document.querySelectorAll('#card ' + arguments[0])].map(e => e.textContent)"
+    )
+    return [str(each) for each in browser.execute_script(script, kind)]
 
 
 def type_keys(browser: Any, keys: str) -> None:
@@ -289,7 +385,7 @@ def assert_shows(browser: Any, session: Session) -> None:
             assert gradient == UNKNOWN
 
 
-@pytest.mark.parametrize("make", [lecture, softmax, fan])
+@pytest.mark.parametrize("make", [lecture, softmax, fan, training])
 def test_every_position_shows_what_the_session_knows(opened: Any, make: Any) -> None:
     session = make()
     browser = opened(session)
@@ -304,7 +400,7 @@ def test_every_position_shows_what_the_session_knows(opened: Any, make: Any) -> 
     assert_shows(browser, session)
 
 
-@pytest.mark.parametrize("make", [lecture, softmax, fan])
+@pytest.mark.parametrize("make", [lecture, softmax, fan, training])
 def test_the_motions_are_the_session_s(opened: Any, make: Any) -> None:
     session = make()
     browser = opened(session)
@@ -349,9 +445,49 @@ def test_the_card_shows_the_chain_rule(opened: Any) -> None:
     assert card.find_element("tag name", "h2").text == "q = x + y"
     now = card.find_element("css selector", ".stages .now").text
     assert now == "× upstream" and session.walk.kinds[9] == Kind.MULTIPLY
-    chain = card.find_elements("css selector", ".chain math")
-    assert len(chain) == 2 and chain[0].text.replace("\n", "").endswith("1=−4")
+    assert formulas(browser, ".chain") == [
+        "∂f∂q⋅∂q∂x =z⋅1 =(−4)⋅1 = -4",
+        "∂f∂q⋅∂q∂y =z⋅1 =(−4)⋅1 = -4",
+    ]
     assert card.find_element("css selector", ".value").get_attribute("data-exact") == "3.0"
+
+
+def test_a_local_derivative_that_is_its_number_stands_once(opened: Any) -> None:
+    browser = opened(difference())
+    press(browser, "n" * 4)
+    press(browser, "s")
+    assert formulas(browser, ".local") == ["∂d∂x =1", "∂d∂y =−1"]
+
+
+def test_the_elementwise_product_stands_between_its_factors(opened: Any) -> None:
+    """A dot inside of a factor stays what it is."""
+    session = Session(
+        gd.parse("f = sum((x*x + t)*s)", shapes={"x": (2,), "t": (2,), "s": (2,)}),
+        {"x": [1.0, 2.0], "t": [1.0, 3.0], "s": [0.5, -1.0]},
+    )
+    browser = opened(session)
+    node = next(at for at in session.graph.input_ids if session.graph.names[at] == "x")
+    consumer = session.walk.visit_at[node] - 2
+    session.goto(consumer)
+    press(browser, "s" * consumer)
+    upstream = session.scope.texts.closed(session.backward.upstream[session.frame.id])
+    chains = formulas(browser, ".chain")
+    assert upstream == "s" and chains[0].endswith("=s⊙x") and len(chains) == 2
+
+
+def test_the_card_shows_whom_a_gradient_came_from(opened: Any) -> None:
+    session = fan()  # a = x y, f = a a + x
+    browser = opened(session)
+    press(browser, "G")
+    browser.find_element("id", f"op-{session.graph.id('x')}").click()
+    received = browser.find_element("css selector", "#card .received").text.split()
+    shares = {"a": float(session.trace["f.d_a"]) * 2.0, "f": 1.0}
+    assert " ".join(received) == f"2 of 2 contributions from f 1 from a {shares['a']:g}"
+    assert float(session.trace["f.d_x"]) == sum(shares.values())
+    press(browser, "G")
+    browser.find_element("id", f"op-{session.graph.id('a')}").click()
+    assert not browser.find_elements("css selector", "#card .stages .now")
+    assert len(browser.find_elements("css selector", "#card .stages .done")) == 3
 
 
 def test_buttons_slider_and_list_move(opened: Any) -> None:
@@ -361,13 +497,30 @@ def test_buttons_slider_and_list_move(opened: Any) -> None:
     browser.find_element("css selector", '[data-do="last"]').click()
     assert position(browser) == 12
     slider = browser.find_element("id", "slider")
-    slider.send_keys("\ue012")  # arrow left, on the slider itself
+    slider.send_keys(LEFT)
     assert position(browser) == 11
     browser.find_element("css selector", "#step-9").click()
     assert position(browser) == 9
-    browser.find_element("id", "play").click()
-    assert browser.find_element("id", "play").get_attribute("aria-label") == "pause (space)"
-    browser.find_element("id", "play").click()
+    browser.find_element("id", "steps").send_keys(UP, UP, DOWN)  # in the list itself
+    assert position(browser) == 8
+    here = browser.find_element("id", "steps").get_attribute("aria-activedescendant")
+    assert here == "step-8"
+    browser.find_element("id", "steps").send_keys(HOME)
+    assert position(browser) == 0
+    press(browser, "Sz")  # nothing happened at the start, so undo takes back the jump to it
+    assert position(browser) == 8
+
+
+def test_it_plays_at_several_speeds(opened: Any) -> None:
+    browser = opened(lecture())
+    play, speed = browser.find_element("id", "play"), browser.find_element("id", "speed")
+    speed.click()
+    speed.click()
+    assert speed.text == "4×" and speed.get_attribute("aria-label") == "speed of playing: 4×"
+    play.click()
+    assert play.get_attribute("aria-label") == "pause (space)"
+    eventually(browser, lambda: position(browser) == 12)
+    assert play.get_attribute("aria-label") == "play (space)"
 
 
 def test_a_node_is_selected_and_stopped_at(opened: Any) -> None:
@@ -392,11 +545,42 @@ def test_a_node_is_selected_and_stopped_at(opened: Any) -> None:
     assert "stop" not in browser.find_element("id", f"op-{node}").get_attribute("class")
 
 
+def test_keys_reach_the_picture_and_stay_in_it(opened: Any) -> None:
+    """One part is in the order of Tab, from the beginning; the focus goes with the arrows."""
+    session = lecture()
+    browser = opened(session)
+    tabbed = "return [...document.querySelectorAll('#picture svg [tabindex=\"0\"]')].map(e => e.id)"
+    assert browser.execute_script(tabbed) == ["op-0"]
+    browser.find_element("id", "op-0").send_keys(RIGHT)
+    there = browser.execute_script("return document.activeElement.id")
+    assert there == f"op-{session.graph.id('q')}" and browser.execute_script(tabbed) == [there]
+    browser.find_element("id", there).send_keys(ENTER)
+    assert browser.find_element("css selector", "#card h2").text == "q = x + y"
+    told = browser.find_element("id", there).get_attribute("aria-label")
+    assert told == "q = x + y, value not computed yet, gradient not computed yet"
+    press(browser, "e")
+    assert browser.execute_script("return document.activeElement.id") == "said"
+
+
+def test_no_text_of_the_page_tells_what_is_not_known_yet(opened: Any) -> None:
+    browser = opened(lecture())
+    told = """return [document.body.innerText, ...[...document.body.querySelectorAll('*')].flatMap(
+      (each) => [...each.attributes].map((one) => one.value)),
+      ...[...document.querySelectorAll('svg title')].map((each) => each.textContent)]"""
+
+    def tells() -> list[str]:
+        return [text for text in browser.execute_script(told) if re.search("(?<!step)-12", text)]
+
+    assert tells() == []
+    press(browser, "G")
+    assert "f = q·z, value -12, gradient 1" in tells()
+
+
 def test_arrows_and_links_select(opened: Any) -> None:
     session = lecture()
     browser = opened(session)
     press(browser, "s")  # q
-    browser.find_element("tag name", "body").send_keys("\ue014")  # right
+    browser.find_element("tag name", "body").send_keys(RIGHT)
     assert browser.find_element("css selector", "#card h2").text.startswith("f = ")
     press(browser, "d")
     assert browser.find_element("css selector", "#card h2").text.startswith("q = ")
@@ -427,6 +611,32 @@ def test_nothing_runs_from_a_label(opened: Any) -> None:
     assert EVIL in browser.find_element("id", "steps").text
 
 
+def test_nothing_else_runs_and_nothing_is_fetched(browser: Any, tmp_path: Path) -> None:
+    """What markup in a page could do if it ever came in is refused by the page's own policy."""
+    path = tmp_path / "page.html"
+    path.write_text(page.html(lecture()), "utf-8")
+    browser.get(path.as_uri())
+    requests(browser)
+    browser.execute_script("""
+      document.body.insertAdjacentHTML('beforeend',
+        '<img src="https://example.invalid/x.png" onerror="window.pwned=1">'
+        + '<style>body { color: red }</style><button id="bad" onclick="window.pwned=2">x</button>');
+      const script = document.createElement('script');
+      script.textContent = 'window.pwned = 3';
+      document.body.append(script);
+      document.getElementById('bad').click();
+    """)
+    fetched = browser.execute_async_script("""
+      const done = arguments[0];
+      fetch('https://example.invalid/').then(() => done('fetched'), () => done('refused'));
+    """)
+    assert fetched == "refused" and browser.execute_script("return window.pwned") is None
+    colour = browser.execute_script("return getComputedStyle(document.body).color")
+    assert colour != "rgb(255, 0, 0)"
+    assert requests(browser) == []
+    assert "Content Security Policy" in str(browser.get_log("browser"))
+
+
 def test_a_page_of_a_thousand_nodes_steps(opened: Any) -> None:
     session = chain()
     browser = opened(session)
@@ -437,11 +647,20 @@ def test_a_page_of_a_thousand_nodes_steps(opened: Any) -> None:
     press(browser, "G")
     assert position(browser) == session.end > 3_900
     assert browser.execute_script(SHOWN)["0"][1] == brief(session.trace["x1000.d_x0"], ROOM)
+    session.goto(session.end)
+    eventually(browser, lambda: browser.execute_script(SHOWN)["700"][1] != UNKNOWN)
+    eventually(browser, lambda: not browser.find_elements("css selector", "#picture .pending"))
+    assert_shows(browser, session)
+    press(browser, "g")
+    session.goto(0)
+    eventually(browser, lambda: len(browser.find_elements("css selector", ".op.pending")) == 1_000)
+    assert_shows(browser, session)
 
 
-@pytest.mark.parametrize("size", [(390, 844), (1024, 700), (1440, 900)])
-def test_nothing_hangs_out_of_the_window(opened: Any, size: tuple[int, int]) -> None:
-    browser = opened(softmax())
+@pytest.mark.parametrize("make", [softmax, unruly])
+@pytest.mark.parametrize("size", [(320, 640), (390, 844), (844, 390), (1024, 700), (1440, 900)])
+def test_nothing_hangs_out_of_the_window(opened: Any, make: Any, size: tuple[int, int]) -> None:
+    browser = opened(make())
     mobile = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size[0] < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", mobile)
     press(browser, "ssssssssssssssssssssssss")

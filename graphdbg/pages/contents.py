@@ -1,18 +1,22 @@
 """What a page knows of a session, as plain data: the walk, the nodes, the texts around them.
 
 The cursor of a walk is one number and all that is known follows from it, so the data say from which
-position on each text holds, and the page's script shows what holds.
+position on each text holds, and the page's script shows what holds. Each symbol, formula and number
+is there once; the script puts them together to equations (formulas.js).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..checker import check
+from ..checking.verdicts import Report, Row
 from ..drawing.circuits import Circuit
 from ..drawing.scenes import ROOM
 from ..errors import GraphError
@@ -37,14 +41,26 @@ CARD = 44  # columns of a number in the card
 MOST_SENTENCES = 2_000  # steps that each get a sentence of their own
 MOST_JACOBIANS = 300  # nodes of a tape whose linear operations get their Jacobian as a formula
 MOST_FORMULAS = 600  # nodes of a tape whose values and gradients get formulas; they take long
-MOST_CHECKED = 3_000  # nodes of a tape that is checked as a whole
+MOST_CHECKED = 12_000  # nodes of a tape that is checked as a whole; 3,000 take 0.2 s
+MOST_STAMPS = 100  # gradients that are each checked by itself; 30 take 0.2 s
 LONGEST = 400  # characters of LaTeX: longer formulas do not fit the card
-# The keys of the terminal app that the page has, by the names of their commands.
-ON_PAGE = (
-    "step", "next", "finish", "continue", "until", "last", "reverse-step", "reverse-next",
-    "reverse-finish", "reverse-continue", "reverse-until", "restart", "undo", "break", "left",
-    "down", "up", "right", "consumer", "producer", "current", "help",
-)  # fmt: skip
+# The keys of the terminal app that the page has, by the names of their commands; a text says what
+# a command does here where it does less than in the app.
+ON_PAGE = {
+    "step": "", "next": "", "finish": "", "continue": "",
+    "until": "on to where the selected node is reached", "last": "",
+    "reverse-step": "", "reverse-next": "", "reverse-finish": "", "reverse-continue": "",
+    "reverse-until": "back to where the selected node was reached", "restart": "",
+    "undo": "take back the last motion",
+    "break": "stop at the selected node; a click on a line's number stops there",
+    "explain": "read again what this step did", "help": "this list",
+    "left": "", "down": "", "up": "", "right": "", "consumer": "", "producer": "", "current": "",
+}  # fmt: skip
+# Attributes that MathML gives these operators by itself.
+_DEFAULTS = re.compile(
+    r'(?<=<mo) form="(?:pre|post)fix" fence="true"(?= stretchy)|(?<=stretchy="false") lspace="0em" '
+    r'rspace="0em"|(?<=<mo) lspace="0.2222em" rspace="0.2222em"(?=>[+−])'
+)
 
 
 class Contents:
@@ -56,6 +72,8 @@ class Contents:
     >>> found = Contents(s, circuit(s.graph)).data()
     >>> found["end"], found["nodes"]["2"]["wire"], found["nodes"]["2"]["from"]
     (12, '3', 1)
+    >>> found["nodes"]["2"]["symbol"], found["nodes"]["2"]["gradient"]["math"]
+    ('<mi>q</mi>', '<mi>z</mi>')
     """
 
     def __init__(self, session: Session, circuit: Circuit) -> None:
@@ -70,6 +88,7 @@ class Contents:
         nodes = {str(at): self._node(at) for at in self._nodes()}
         return {
             "of": self.of,
+            "target": self.walk.backward.of if self.walk.backward else NONE,
             "end": walk.end,
             "turn": walk.turn,
             "update": walk.update,
@@ -86,10 +105,16 @@ class Contents:
             "edges": self.circuit.edges,
             "said": self._said(),
             "keys": [
-                {"name": each.name, "keys": each.keys, "help": each.help, "group": each.group}
+                {
+                    "name": each.name,
+                    "keys": each.keys,
+                    "group": each.group,
+                    "help": ON_PAGE[each.name] or each.help,
+                }
                 for each in COMMANDS
                 if each.name in ON_PAGE
             ],
+            "stops": self._stops(),
             "check": self._check(),
             "drawn": list(self.session.drawn),
             "notes": [*self.circuit.notes, *self._left_out()],
@@ -110,19 +135,19 @@ class Contents:
         found: dict[str, Json] = {
             "name": graph.names[at],
             "op": operation(graph, at),
-            "shape": to_text(value.shape) if value.shape else "",
+            "symbol": _math(latex_name(graph.names[at])),
             "from": walk.value_at.get(at, 0),
-            "wire": brief(value, ROOM),
-            "value": numbers.array(value, CARD),
-            "math": self._formula(at),
-            "is": self.circuit.place(at),
+            **_texts(value),
         }
+        if value.shape:
+            found["shape"] = to_text(value.shape)
+        if math := self._formula(at):
+            found["math"] = math
+        if (shown := self.circuit.place(at)) != at:
+            found["is"] = shown
         if isinstance(graph.ops[at], LEAVES[1:]):
             found["literal"] = True
-        if not value.shape:
-            found["exact"] = repr(float(value))
-        place = self._place(graph.spans[at], graph.place(at))
-        if place:
+        if place := self._place(graph.spans[at], graph.place(at)):
             found["place"] = place
         backward = walk.backward
         if backward is not None and at in backward.upstream:
@@ -143,24 +168,22 @@ class Contents:
     def _has_formulas(self) -> bool:
         return len(self.graph) <= MOST_FORMULAS
 
-    def _closed(self, node: int) -> str | None:
-        return self.scope.texts.closed_latex(node) if self._has_formulas else None
-
     def _gradient(self, at: int, node: int) -> dict[str, Json]:
         walk = self.walk
         parts = walk.parts_at.get(at, ())
         complete = parts[-1] if parts else walk.visit_at.get(at, walk.end)
-        value = np.asarray(self.session.trace.arrays[node])
-        steps = list(dict.fromkeys(parts))[:-1]
-        return {
-            "from": walk.turn if at == walk.backward.of else complete,  # type: ignore[union-attr]
-            "wire": brief(value, ROOM),
-            "value": numbers.array(value, CARD),
-            "exact": repr(float(value)) if not value.shape else "",
-            "math": _math(_equation(self._partial(at), self._closed(node))),
+        is_seed = walk.backward is not None and at == walk.backward.of
+        found: dict[str, Json] = {
+            "from": walk.turn if is_seed else complete,
             "awaited": walk.awaited(at),
-            "parts": [self._partly(at, place) for place in steps],
+            "parts": [self._partly(at, place) for place in list(dict.fromkeys(parts))[:-1]],
+            **_texts(np.asarray(self.session.trace.arrays[node])),
         }
+        if self._has_formulas:
+            found |= _factor(self.scope.texts.closed_latex(node))
+        if stamp := self._stamp(at):
+            found["stamp"] = stamp
+        return found
 
     def _partly(self, at: int, place: int) -> dict[str, Json]:
         total = accumulated_at(self.walk, self.session.trace, at, place)
@@ -170,9 +193,6 @@ class Contents:
             "value": "" if total is None else numbers.array(total, CARD), "arrived": arrived,
         }  # fmt: skip
 
-    def _partial(self, at: int) -> str:
-        return _fraction(self.of, self.graph.names[at])
-
     def _operands(self, at: int) -> tuple[Operand, ...]:
         """What the node hands to each operand, as it is known after its visit."""
         place = self.walk.visit_at.get(at)
@@ -181,26 +201,18 @@ class Contents:
         return self.scope.frame(place + Kind.ACCUMULATE - Kind.LOCAL).operands
 
     def _operand(self, at: int, operand: Operand) -> dict[str, Json]:
-        local = _fraction(self.graph.names[at], operand.name)
-        formula = self._local(at, operand)
-        number = _number(operand.local) if operand.local is not None else None
-        contribution = operand.contribution
-        value = np.asarray(self.session.trace.arrays[self.walk.backward.upstream[at]])  # type: ignore[union-attr]
-        chain = rf"{self._partial(at)} \cdot {local}"
-        closed = self._closed(self.walk.backward.upstream[at])  # type: ignore[union-attr]
-        put_in = rf"{_grouped(closed)} \cdot {_grouped(formula)}" if closed and formula else None
-        if value.shape and put_in:
-            put_in = (
-                put_in.replace(r" \cdot ", r" \odot ", 1) if operand.local is not None else None
-            )
-        up = _number(value)
-        product = rf"{_grouped(up)} \cdot {_grouped(number)}" if up and number else None
-        return {
-            "node": operand.node,
-            "local": _math(_equation(local, formula, number)),
-            "chain": _math(_equation(chain, put_in, product, _number(contribution))),
-            "value": "" if contribution is None else numbers.array(contribution, CARD),
-        }
+        """The factors of a contribution: local derivative, its number where that is one, product.
+
+        `wise` says that upstream and local are multiplied entry by entry.
+        """
+        found: dict[str, Json] = {"node": operand.node, **_factor(self._local(at, operand))}
+        if operand.local is not None:
+            found["wise"] = True
+            if not operand.local.shape:
+                found["number"] = numbers.number(operand.local)
+        if operand.contribution is not None:
+            found["value"] = numbers.array(operand.contribution, CARD)
+        return found
 
     def _local(self, at: int, operand: Operand) -> str | None:
         """The local derivative as LaTeX: elementwise, or the Jacobian of a linear operation."""
@@ -253,59 +265,90 @@ class Contents:
         """What a large page does without."""
         return [] if self._has_formulas else ["large: local derivatives are its only formulas"]
 
+    def _stops(self) -> list[int]:
+        """The nodes at which the session stops without a condition."""
+        walk, stops = self.walk, set[int]()
+        for each in self.session.marks.breakpoints.values():
+            if each.enabled and not (each.condition or each.hit_condition or each.log_message):
+                stops |= {
+                    node for node in map(walk.nodes.__getitem__, each.places) if node in walk.places
+                }
+        return sorted(stops)
+
+    # ---------------------------------------------------------------- checks
+
     def _check(self) -> str:
         """What a check of every gradient found, in a sentence."""
         if self.walk.backward is None:
             return "no scalar result, so there are no gradients"
+        if isinstance(self._report, str):
+            return self._report
+        rows = self._report.rows
+        count = f"{len(rows)} gradient{'s' * (len(rows) != 1)}"
+        if not self._report.ok:
+            return f"✗ {count} checked against differences: FAILED"
+        return f"✓ {count} checked against differences, worst relative error {_worst(rows)}"
+
+    @cached_property
+    def _report(self) -> Report | str:
+        """The check of the gradients by the inputs, or why there is none."""
         if len(self.graph) > MOST_CHECKED:
             return "too large to be checked here: graphdbg check does it"
         try:
-            report = check(self.graph, self.session.point)
+            return check(self.graph, self.session.point)
         except GraphError as error:
             return f"not checked: {error.message}"
-        worst = max((row.error for row in report.rows), default=0.0)
-        size = f"{worst:.0e}" if worst else "0"
-        count = f"{len(report.rows)} gradient{'s' * (len(report.rows) != 1)}"
-        if not report.ok:
-            return f"✗ {count} checked against differences: FAILED"
-        return f"✓ {count} checked against differences, worst relative error {size}"
+
+    def _stamp(self, at: int) -> str:
+        """What the check of one gradient found; empty where it was not checked by itself."""
+        rows: Sequence[Row]
+        backward = self.walk.backward
+        if isinstance(self._report, str) or backward is None:
+            return ""
+        if len(backward.upstream) <= MOST_STAMPS:
+            try:
+                rows = self.scope.check(at).rows
+            except GraphError as error:
+                return f"not checked: {error.message}"
+        else:
+            rows = [each for each in self._report.rows if each.wrt == self.graph.names[at]]
+        if not rows:
+            return ""
+        if all(each.ok for each in rows):
+            return f"✓ checked against differences, error {_worst(rows)}"
+        return "✗ differences find another gradient"
 
 
-def _fraction(of: str, by: str) -> str:
-    return rf"\frac{{\partial {latex_name(of)}}}{{\partial {latex_name(by)}}}"
+def _worst(rows: Sequence[Row]) -> str:
+    worst = max((row.error for row in rows), default=0.0)
+    return f"{worst:.0e}" if worst else "0"
 
 
-def _equation(*parts: str | None) -> str:
-    """`a = b = c`; what is missing or repeats its neighbour is left out."""
-    kept: list[str] = []
-    for part in parts:
-        if part and len(part) <= LONGEST and (not kept or kept[-1] != part):
-            kept.append(part)
-    return " = ".join(kept)
+def _texts(value: Array) -> dict[str, str]:
+    """A value on a wire and in the card, where that is another text; of a scalar all its digits."""
+    wire, card = brief(value, ROOM), numbers.array(value, CARD)
+    found = {"wire": wire}
+    if card != wire:
+        found["value"] = card
+    if not value.shape:
+        found["exact"] = repr(float(value))
+    return found
 
 
-def _number(value: Array | None) -> str | None:
-    """A scalar as LaTeX, None for an array."""
-    if value is None or np.shape(value):
-        return None
-    text = numbers.number(value)
-    mantissa, _, exponent = text.partition("e")
-    if not np.isfinite(value):
-        return rf"\text{{{text}}}"
-    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else text
-
-
-def _grouped(latex: str) -> str:
-    """A factor of a product: a sum or a negative number gets brackets."""
+def _factor(latex: str | None) -> dict[str, Json]:
+    """A formula as MathML; `loose` says that it needs brackets as a factor."""
+    if not latex or len(latex) > LONGEST:
+        return {}
     depth, loose = 0, latex.startswith("-")
     for token in re.findall(r"\\left|\\right|[{}+]| - |\\frac", latex):
         depth += (token in (r"\left", "{")) - (token in (r"\right", "}"))
         loose = loose or (depth == 0 and token in ("+", " - "))
-    return rf"\left({latex}\right)" if loose else latex
+    return {"math": _math(latex), "loose": True} if loose else {"math": _math(latex)}
 
 
 def _math(latex: str | None) -> str:
-    """A formula as MathML, without the namespace that a page does not need."""
+    """The inside of a formula's MathML, without what a page does not need."""
     if not latex or len(latex) > 3 * LONGEST:
         return ""
-    return convert(latex).replace(f' xmlns="{XMLNS}"', "", 1)
+    whole = convert(latex).removeprefix(f'<math xmlns="{XMLNS}">').removesuffix("</math>")
+    return _DEFAULTS.sub("", whole)

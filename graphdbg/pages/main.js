@@ -9,9 +9,10 @@ const program = new Program(find("program"), walk, toggleLine);
 const steps = new Steps(find("steps"), walk, (position) => move(walk.go(position)));
 const said = new Said(find("said"), walk);
 const slider = find("slider");
-const PAUSE = 900; // milliseconds between the steps of a playing walk
+const PAUSE = 900; // milliseconds between the steps of a playing walk, at speed 1
+const SPEEDS = [1, 2, 4, 0.5];
 const ARROWS = {left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1]};
-let playing = null;
+let playing = null, speed = SPEEDS[0];
 
 const COMMANDS = {
   "step": () => walk.go(walk.position + 1),
@@ -30,48 +31,30 @@ const COMMANDS = {
 };
 const LOOKS = {
   "break": () => toggle(walk.selected),
+  "explain": () => find("said").focus(),
   "consumer": () => select(linked("source", "target")),
   "producer": () => select(linked("target", "source")),
-  "current": () => { select(picture.standsFor(walk.node)); picture.reveal(walk.selected); },
-  "help": () => showKeys(),
+  "current": () => select(walk.node),
+  "help": () => showKeys(find("keys"), data.keys),
 };
-
-// Textual's names of keys, as a browser calls them.
-const NAMES = {question_mark: "?", left: "ArrowLeft", right: "ArrowRight", up: "ArrowUp", down: "ArrowDown"};
-const BY_KEY = new Map();
-for (const command of data.keys) {
-  for (const key of command.keys) BY_KEY.set(NAMES[key] || (/^f\d+$/.test(key) ? key.toUpperCase() : key), command.name);
-}
+const BY_KEY = keyTable(data.keys);
 
 function run(name) {
-  if (COMMANDS[name]) { move(COMMANDS[name]()); return; }
-  if (ARROWS[name]) {
-    select(picture.neighbour(walk.selected, ...ARROWS[name]));
-    picture.reveal(walk.selected);
-    return;
-  }
-  LOOKS[name]?.();
+  if (COMMANDS[name]) move(COMMANDS[name]());
+  else if (ARROWS[name]) select(picture.neighbour(walk.selected, ...ARROWS[name]));
+  else LOOKS[name]?.();
 }
 
-// After a motion: the node at hand is selected and everything shows the new position.
+// After a motion the node at hand is selected and everything shows the new position.
 function move(moved) {
-  if (moved) walk.selected = follow();
+  if (moved && walk.node !== NONE) walk.selected = walk.node;
   show();
 }
 
-// The node that the card shows: the one at hand, of a call its result.
-function follow() {
-  if (walk.node !== NONE) return walk.node;
-  return walk.selected;
-}
-
 function show() {
-  picture.show();
-  card.show();
-  program.show();
-  steps.show();
-  said.show();
+  for (const pane of [picture, card, program, steps, said]) pane.show();
   slider.value = walk.position;
+  slider.style.setProperty("--at", walk.position / Math.max(walk.end, 1));
   slider.setAttribute("aria-valuetext", find("where").textContent);
   document.body.dataset.position = walk.position;
 }
@@ -80,12 +63,14 @@ function select(node) {
   if (node === NONE || node === undefined) return;
   walk.selected = node;
   show();
+  picture.reveal(picture.standsFor(node));
+  picture.focus();
 }
 
+// A neighbour of the selected node along an edge of the picture.
 function linked(from, to) {
-  const at = picture.standsFor(walk.selected);
-  const found = walk.edges.find(([source, target]) => (from === "source" ? source : target) === at);
-  return found ? (to === "source" ? found[0] : found[1]) : NONE;
+  const ends = ([source, target]) => ({source, target}), at = picture.standsFor(walk.selected);
+  return walk.edges.map(ends).find((edge) => edge[from] === at)?.[to];
 }
 
 function toggle(node) {
@@ -111,85 +96,78 @@ function play() {
     playing = null;
   } else {
     if (walk.position === walk.end) walk.go(0);
-    playing = setInterval(() => {
-      move(walk.go(walk.after(walk.position)));
-      if (walk.position === walk.end) play();
-    }, PAUSE);
+    playing = setInterval(tick, PAUSE / speed);
   }
   button.classList.toggle("playing", playing !== null);
-  button.title = playing ? "pause (space)" : "play (space)";
-  button.setAttribute("aria-label", button.title);
+  label(button, playing ? "pause (space)" : "play (space)");
 }
 
-function showKeys() {
-  const dialog = find("keys");
-  const table = element("table");
-  let group = "";
-  for (const command of data.keys) {
-    if (command.group !== group) {
-      group = command.group;
-      const row = element("tr");
-      const head = element("th", "", group);
-      head.colSpan = 3;
-      row.append(head);
-      table.append(row);
-    }
-    const row = element("tr"), keys = element("td");
-    for (const key of command.keys) keys.append(element("kbd", "", NAMES[key] || key), " ");
-    row.append(keys, element("td", "", command.name), element("td", "quiet", command.help));
-    table.append(row);
-  }
-  const row = element("tr"), keys = element("td");
-  keys.append(element("kbd", "", "space"));
-  row.append(keys, element("td", "", "play"), element("td", "quiet", "step by itself, node by node"));
-  table.append(row);
-  const close = element("button", "", "close");
-  close.type = "button";
-  close.addEventListener("click", () => dialog.close());
-  dialog.replaceChildren(element("h2", "", "Keys"), table, close);
-  dialog.showModal();
+function tick() {
+  move(walk.go(walk.after(walk.position)));
+  if (walk.position === walk.end) play();
 }
 
-document.addEventListener("keydown", (event) => {
+function nextSpeed() {
+  speed = SPEEDS[(SPEEDS.indexOf(speed) + 1) % SPEEDS.length];
+  find("speed").textContent = `${speed}×`;
+  label(find("speed"), `speed of playing: ${speed}×`);
+  if (playing) { play(); play(); }
+}
+
+function label(button, text) {
+  button.title = text;
+  button.setAttribute("aria-label", text);
+}
+
+function otherTheme() {
+  const root = document.documentElement, given = root.dataset.theme;
+  const dark = given ? given === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+}
+
+function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || find("keys").open) return;
-  const typing = event.target === slider && event.key.startsWith("Arrow");
+  const sliding = event.target === slider && event.key.startsWith("Arrow");
   const pressing = event.target.tagName === "BUTTON" && (event.key === " " || event.key === "Enter");
-  if (typing || pressing) return;
-  if (event.key === " ") { event.preventDefault(); play(); return; }
-  const part = event.target.closest?.("g[role=button]");
-  if (event.key === "Enter" && part) { select(Number(part.id.split("-").pop())); return; }
-  const name = BY_KEY.get(event.key);
-  if (!name) return;
+  if (sliding || pressing) return;
+  const part = event.target.closest?.("g[role=button]"), chosen = event.key === "Enter" || event.key === " ";
+  if (part && chosen) select(Number(part.id.split("-").pop()));
+  else if (event.key === " ") play();
+  else if (BY_KEY.has(event.key)) run(BY_KEY.get(event.key));
+  else return;
   event.preventDefault();
-  run(name);
-});
+}
 
+// Header and slider, which say the same at every position.
+function introduce() {
+  const drawn = data.drawn.length ? `random values for ${data.drawn.join(", ")}` : "";
+  const stamp = [data.check, ...data.notes, drawn].filter(Boolean).join(" · ");
+  find("stamp").textContent = find("stamp").title = stamp;
+  find("stamp").classList.toggle("bad", data.check.startsWith("✗"));
+  slider.max = walk.end;
+  // A pass ends halfway to the first position of the next; one that there is not, beyond the end.
+  const share = (place) => (place > walk.end ? 2 : (place - 0.5) / walk.end);
+  const ends = [0, share(walk.turn), share(walk.update)];
+  ["forward", "backward", "update"].forEach((pass, at) => {
+    const long = Math.min(ends[at + 1] ?? 1, 1) - Math.min(ends[at], 1);
+    find(pass).style.flexGrow = long;
+    find(pass).hidden = long <= 0;
+  });
+  slider.style.setProperty("--turn", ends[1]);
+  slider.style.setProperty("--update", ends[2]);
+}
+
+document.addEventListener("keydown", onKey);
+for (const button of document.querySelectorAll("button[title]")) label(button, button.title);
 for (const button of document.querySelectorAll("[data-do]")) {
-  button.setAttribute("aria-label", button.title);
   button.addEventListener("click", () => run(button.dataset.do));
 }
-find("play").setAttribute("aria-label", find("play").title);
-find("play").addEventListener("click", play);
-find("help").addEventListener("click", showKeys);
-find("closer").addEventListener("click", () => picture.zoom(0.8));
-find("farther").addEventListener("click", () => picture.zoom(1.25));
-find("fit").addEventListener("click", () => picture.fit());
-for (const id of ["closer", "farther", "fit"]) find(id).setAttribute("aria-label", find(id).title);
-find("theme").addEventListener("click", () => {
-  const dark = document.documentElement.dataset.theme
-    ? document.documentElement.dataset.theme === "dark"
-    : matchMedia("(prefers-color-scheme: dark)").matches;
-  document.documentElement.dataset.theme = dark ? "light" : "dark";
-});
-slider.max = walk.end;
+const CLICKS = {
+  play, speed: nextSpeed, theme: otherTheme, help: () => run("help"),
+  closer: () => picture.view.zoom(0.8), farther: () => picture.view.zoom(1.25), fit: () => picture.view.fit(),
+};
+for (const [id, action] of Object.entries(CLICKS)) find(id).addEventListener("click", action);
 slider.addEventListener("input", () => move(walk.go(Number(slider.value))));
-
-find("name").textContent = document.title.replace(/: graphdbg$/, "");
-find("stamp").textContent = [data.check, ...data.notes, data.drawn.length ? `random values for ${data.drawn.join(", ")}` : ""].filter(Boolean).join(" · ");
-find("stamp").classList.toggle("bad", data.check.startsWith("✗"));
-const turn = data.turn > data.end ? 1 : data.turn / Math.max(data.end, 1);
-find("forward").style.width = `${100 * turn}%`;
-find("backward").style.width = `${100 * (1 - turn)}%`;
-find("backward").hidden = turn === 1;
+introduce();
 if (walk.node !== NONE) walk.selected = walk.node;
 show();

@@ -17,15 +17,22 @@ from string import Template
 
 from ..drawing.pictures import Options, Studio
 from ..session import Session
+from ..source import Source
 from .contents import Contents
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("walk.js", "picture.js", "card.js", "panes.js", "main.js")
+SCRIPTS = (
+    "walk.js", "formulas.js", "view.js", "picture.js", "card.js", "panes.js", "help.js", "main.js",
+)  # fmt: skip
 HEIGHT = 640  # pixels of a frame in a notebook
-# What Graphviz writes on every part and the page's style says once.
+LONGEST = 60  # characters of a formula that is its page's heading
+# What Graphviz writes on every part and the page's style says once, and blank lines.
 REPEATED = re.compile(
     r' (?:font-family|xml:space|fill|stroke|stroke-width|stroke-dasharray)="[^"]*"|<title ?/>'
+    r'| text-anchor="middle"| font-size="12\.00"|(?<= class=")(?:node|edge) (?=\w)|(?<=\n)\s*\n'
 )
+# The title of a wire tells its last value, which a pointer would find at any moment.
+TITLES = re.compile(r'(<g id="wire-\d+" class="[^"]*">\s*)<title>[^<]*</title>\s*')
 _SAFE = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026",
                        "\u2028": "\\u2028", "\u2029": "\\u2029"})  # fmt: skip
 
@@ -46,14 +53,14 @@ def html(session: Session, options: Options | None = None, position: int | None 
 
 def page(studio: Studio, session: Session, position: int | None = None) -> str:
     """The page whose picture a studio draws."""
-    picture = REPEATED.sub("", studio.picture("svg").decode("utf-8"))
+    picture = TITLES.sub(r"\1", REPEATED.sub("", studio.picture("svg").decode("utf-8")))
     data = Contents(session, studio.circuit).data()
     data["start"] = session.position if position is None else position
     source = session.graph.source
-    title = f"{source.name if source else 'a graph'}: graphdbg"
     style, script = _style(), _script()
     return _template().substitute(
-        title=escape(title),
+        heading=escape(_heading(source)),
+        source=escape(source.name if source else ""),
         policy=_policy(style, script),
         style=style,
         picture=picture,
@@ -68,6 +75,16 @@ def frame(page: str) -> str:
         f'<iframe srcdoc="{escape(page)}" sandbox="allow-scripts" title="graphdbg" '
         f'style="width:100%;height:{HEIGHT}px;border:1px solid #8884;border-radius:6px"></iframe>'
     )
+
+
+def _heading(source: Source | None) -> str:
+    """The name of the program's file, or the program where it is one short line."""
+    if source is None:
+        return "a graph"
+    if source.name != Source("").name:
+        return re.split(r"[/\\\\]", source.name)[-1]
+    line = source.text.strip()
+    return line if "\n" not in line and len(line) <= LONGEST else "a program"
 
 
 def _policy(style: str, script: str) -> str:

@@ -3,66 +3,81 @@
 const ROW = 30; // pixels: a row of the list of steps
 const SPARE = 8; // rows beyond both ends of what is seen
 
+// A file by its last name; library files keep their folder.
+function short(name) {
+  if (name === "<text>") return "the program";
+  return name.startsWith("library/") ? name : name.split(/[/\\]/).pop();
+}
+
 class Program {
   constructor(section, walk, onLine) {
     this.section = section;
     this.walk = walk;
     this.onLine = onLine;
-    this.number = null;
   }
 
   show() {
     const place = this.walk.place() || this.last || [0, 0];
     this.last = place;
-    const [number, line, own, ownLine] = place;
-    if (!this.walk.sources[number]) { this.section.replaceChildren(element("p", "quiet", "no program text")); return; }
+    const [number, line, own, ownLine] = place, source = this.walk.sources[number];
+    if (!source) { this.section.replaceChildren(element("p", "quiet", "no program text")); return; }
     if (number !== this.number) this.fill(number);
-    for (const row of this.rows) row.classList.remove("here");
-    const source = this.walk.sources[number], row = this.rows[line - source.first];
-    if (row && this.walk.position > 0) {
-      row.classList.add("here");
-      this.scrollTo(row);
+    const row = this.walk.position > 0 ? this.rows[line - source.first] : undefined;
+    if (row !== this.here) {
+      this.here?.classList.remove("here");
+      this.here?.removeAttribute("aria-current");
+      row?.classList.add("here");
+      row?.setAttribute("aria-current", "step");
+      this.here = row;
     }
-    this.called.textContent = own === undefined ? "" :
-      `called from ${this.walk.sources[own].name}:${ownLine}: ${this.walk.sources[own].lines[ownLine - this.walk.sources[own].first].trim()}`;
+    if (row) this.scrollTo(row);
+    this.called.textContent = own === undefined ? "" : this.caller(own, ownLine);
     this.stops();
+  }
+
+  caller(number, line) {
+    const source = this.walk.sources[number];
+    return `called from ${short(source.name)}:${line}: ${source.lines[line - source.first].trim()}`;
   }
 
   fill(number) {
     this.number = number;
-    const source = this.walk.sources[number];
-    const list = element("ol", "lines");
-    list.setAttribute("start", source.first);
-    this.rows = source.lines.map((text, at) => {
-      const row = element("li");
-      const gutter = element("button", "gutter", String(source.first + at));
-      gutter.type = "button";
-      gutter.tabIndex = -1;
-      gutter.title = "stop here";
-      gutter.addEventListener("click", () => this.onLine(number, source.first + at));
-      row.append(gutter, element("code", "", text || " "));
-      list.append(row);
-      return row;
-    });
+    this.here = undefined;
+    this.stopsAt = undefined;
+    const source = this.walk.sources[number], list = element("ol", "lines");
+    this.rows = source.lines.map((text, at) => this.line(number, source.first + at, text));
+    list.append(...this.rows);
     this.called = element("p", "quiet called");
-    this.section.replaceChildren(element("h2", "", source.name), this.called, list);
+    const title = element("h2", "", short(source.name));
+    title.title = source.name;
+    this.section.replaceChildren(title, this.called, list);
+  }
+
+  line(number, line, text) {
+    const row = element("li"), gutter = element("button", "gutter", String(line));
+    gutter.type = "button";
+    gutter.tabIndex = -1;
+    gutter.title = "stop here";
+    gutter.addEventListener("click", () => this.onLine(number, line));
+    row.append(gutter, element("code", "", text || " "));
+    return row;
   }
 
   // Scrolls the pane alone, never the page.
   scrollTo(row) {
-    const box = this.section.getBoundingClientRect(), at = row.getBoundingClientRect();
-    if (at.top < box.top + 40 || at.bottom > box.bottom - 8) {
-      this.section.scrollTop += at.top - box.top - box.height / 2;
-    }
+    const {scrollTop, clientHeight} = this.section;
+    const hidden = row.offsetTop < scrollTop + 48 || row.offsetTop + row.offsetHeight > scrollTop + clientHeight - 32;
+    if (hidden) this.section.scrollTop = row.offsetTop - clientHeight / 2;
   }
 
+  // A dot at each line with a node that stops.
   stops() {
-    const lines = new Set();
-    for (const node of this.walk.breakpoints) {
-      const place = this.walk.nodes[node].place;
-      if (place && place[0] === this.number) lines.add(place[1]);
-    }
-    const first = this.walk.sources[this.number].first;
+    const key = [...this.walk.breakpoints].join();
+    if (key === this.stopsAt) return;
+    this.stopsAt = key;
+    const places = [...this.walk.breakpoints].map((node) => this.walk.nodes[node].place);
+    const lines = new Set(places.filter((place) => place && place[0] === this.number).map(([, line]) => line));
+    const {first} = this.walk.sources[this.number];
     this.rows.forEach((row, at) => row.classList.toggle("stop", lines.has(first + at)));
   }
 }
@@ -77,7 +92,19 @@ class Steps {
     this.space.style.height = `${(walk.end + 1) * ROW}px`;
     this.section.append(this.space);
     this.section.addEventListener("scroll", () => this.fill());
+    this.section.addEventListener("keydown", (event) => this.key(event));
+    new ResizeObserver(() => this.fill()).observe(this.section);
     this.rows = new Map();
+  }
+
+  // In the list itself up and down go from step to step.
+  key(event) {
+    const {position, end} = this.walk;
+    const goal = {ArrowUp: position - 1, ArrowDown: position + 1, Home: 0, End: end}[event.key];
+    if (goal === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.onStep(Math.max(0, Math.min(end, goal)));
   }
 
   text(position) {
@@ -151,11 +178,12 @@ class Said {
   }
 
   show() {
-    const walk = this.walk;
+    const walk = this.walk, {position, end} = walk;
     const inside = walk.stack().map((call) => call.text).join(" › ");
-    this.where.textContent = walk.position === 0 ? `start, 0 of ${walk.end}` :
-      `${walk.position} of ${walk.end}, ${walk.pass}: ${walk.words[walk.kind]}${inside ? " in " + inside : ""}`;
-    this.sentence.textContent = walk.said.length ? walk.said[walk.position] : this.short();
+    this.where.textContent = position === 0 ? `start, 0 of ${end}` :
+      `${position} of ${end}, ${walk.pass}: ${walk.words[walk.kind]}${inside ? " in " + inside : ""}`;
+    const told = walk.said.length ? walk.said[position] : this.short();
+    this.sentence.textContent = told.replaceAll("/∂", "/\u2060∂"); // no line ends inside of ∂f/∂x
   }
 
   // Where no sentences were made: the bare fact.

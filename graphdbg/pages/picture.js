@@ -1,226 +1,213 @@
 // The picture: the circuit's SVG, restyled for each position. Nothing in it moves but the view.
 
 const UNKNOWN = "—";
+const SVG = "http://www.w3.org/2000/svg";
+const AT_ONCE = 200; // parts that are shown anew in one go; of more, those out of sight follow
+const CHUNK = 50, REST = 30; // parts that follow at a time, milliseconds between
 
 class Picture {
   constructor(section, walk, onSelect) {
     this.walk = walk;
-    this.section = section;
     this.svg = section.querySelector("svg");
     this.parts = new Map();
-    this.shown = new Map();
-    for (const group of this.svg.querySelectorAll("g.wire")) {
-      const node = Number(group.id.split("-").pop());
-      const texts = {};
-      for (const text of group.querySelectorAll("text")) texts[text.getAttribute("class")] = text;
-      const op = this.svg.getElementById("op-" + node);
-      this.parts.set(node, {wire: group, op, ...texts});
-      for (const part of [group, op]) if (part) this.makeButton(part, node, onSelect);
-    }
-    this.edges = [...this.svg.querySelectorAll("g.edge[id^='edge-']")].map((group) => {
-      const [, source, target] = group.id.split("-").map(Number);
-      return {group, source, target};
-    });
-    const [x, y, width, height] = this.svg.getAttribute("viewBox").split(/\s+/).map(Number);
-    this.whole = {x, y, width, height};
+    this.prepare();
+    for (const wire of this.svg.querySelectorAll("g.wire")) this.addPart(wire, onSelect);
+    this.addEdges();
+    this.changes = this.findChanges();
+    this.stale = new Set(this.parts.keys()); // parts whose texts are those of another position
+    this.shown = {position: -1, marked: new Set()};
+    this.view = new View(section, this.svg);
+    this.view.onLook = () => this.refresh();
+    this.view.watchSize(() => this.reveal(this.standsFor(this.walk.node)));
+    window.addEventListener("beforeprint", () => this.refresh(true));
+  }
+
+  prepare() {
     this.svg.removeAttribute("width");
     this.svg.removeAttribute("height");
     this.svg.setAttribute("role", "group");
     for (const title of this.svg.querySelectorAll("g.graph > title")) title.remove();
-    this.watchPointer();
-    this.natural();
-    this.watchSize();
+    const marker = document.createElementNS(SVG, "marker"), tip = document.createElementNS(SVG, "path");
+    const about = {id: "back", viewBox: "0 0 8 8", refX: 2, refY: 4, markerWidth: 9, markerHeight: 9,
+      orient: "auto-start-reverse", markerUnits: "userSpaceOnUse"};
+    for (const [name, value] of Object.entries(about)) marker.setAttribute(name, value);
+    tip.setAttribute("d", "M0 0L8 4L0 8Z");
+    marker.append(tip);
+    this.svg.append(marker);
   }
 
-  // A frame may get its size only after it was opened; the first size that is one decides the view.
-  watchSize() {
-    let seen = this.section.clientWidth > 0;
-    new ResizeObserver(() => {
-      if (!this.section.clientWidth) return;
-      if (!seen) {
-        seen = true;
-        this.natural();
-        this.show();
-        return;
-      }
-      const box = this.section.getBoundingClientRect(), scale = this.zoomed;
-      this.look({...this.view, width: box.width * scale, height: box.height * scale});
-    }).observe(this.section);
+  // A node's part: its wire and its operation. The operation is what keys and readers come to.
+  addPart(wire, onSelect) {
+    const node = Number(wire.id.split("-").pop()), op = this.svg.getElementById("op-" + node);
+    const part = {wire, op, edges: [], into: [], button: op || wire};
+    for (const text of wire.querySelectorAll("text")) part[text.getAttribute("class")] = text;
+    part.groups = [wire, op].filter(Boolean).map((group) => ({group, kind: kindOf(group)}));
+    for (const {group} of part.groups) {
+      group.addEventListener("click", () => { if (!this.view.dragged) onSelect(node); });
+    }
+    part.button.setAttribute("role", "button");
+    part.button.setAttribute("tabindex", "-1");
+    this.parts.set(node, part);
   }
 
-  makeButton(part, node, onSelect) {
-    part.setAttribute("role", "button");
-    part.setAttribute("tabindex", "-1");
-    part.addEventListener("click", () => { if (!this.dragged) onSelect(node); });
+  addEdges() {
+    for (const group of this.svg.querySelectorAll("g.edge[id^='edge-'], g.edge[id^='out-']")) {
+      const [, source, target] = group.id.split("-").map(Number);
+      this.parts.get(source)?.edges.push(group);
+      this.parts.get(target)?.into.push({group, source});
+    }
+  }
+
+  // Where the texts of which node change, in order: a step shows anew only what lies on its way.
+  findChanges() {
+    const found = [];
+    for (const node of this.parts.keys()) {
+      const {from, gradient} = this.walk.nodes[node];
+      const places = gradient ? [from, gradient.from, ...gradient.parts.map((part) => part.from)] : [from];
+      for (const place of places) found.push([place, node]);
+    }
+    return found.sort((a, b) => a[0] - b[0]);
   }
 
   // The node in the picture that stands for a node: the output of a folded call for those inside.
   standsFor(node) {
     if (node === NONE) return NONE;
-    const found = this.walk.nodes[node] ? this.walk.nodes[node].is : null;
-    return found === null || found === undefined ? NONE : found;
+    const found = this.walk.nodes[node]?.is;
+    return (found === undefined ? node : found) ?? NONE;
   }
 
-  // Shows the position: only what has changed is touched.
+  // Showing ------------------------------------------------------------------------
+
   show() {
-    const walk = this.walk, current = this.standsFor(walk.node);
-    for (const [node, part] of this.parts) {
-      const value = walk.hasValue(node) ? walk.nodes[node].wire : UNKNOWN;
-      const gradient = walk.gradient(node);
-      const shown = gradient ? gradient.wire : UNKNOWN;
-      const state = node === current ? "current" : value === UNKNOWN ? "pending" : "known";
-      const selected = node === walk.selected, stop = walk.breakpoints.has(node);
-      const key = [value, shown, state, selected, stop].join("\u0000");
-      if (this.shown.get(node) === key) continue;
-      this.shown.set(node, key);
-      this.restyle(part, node, value, shown, state, selected, stop);
+    const walk = this.walk, current = this.standsFor(walk.node), before = this.shown;
+    const low = Math.min(before.position, walk.position), high = Math.max(before.position, walk.position);
+    for (let at = firstAfter(this.changes, low); at < this.changes.length && this.changes[at][0] <= high; at++) {
+      this.stale.add(this.changes[at][1]);
     }
-    const works = current !== NONE && walk.kind !== SEED && walk.kind !== GRADIENT;
-    for (const edge of this.edges) {
-      const lit = works && edge.target === current;
-      edge.group.classList.toggle("lit", lit);
-    }
+    const marked = new Set([current, this.standsFor(walk.selected), ...walk.breakpoints]);
+    for (const node of [...before.marked, ...marked]) this.stale.add(node);
+    this.shown = {position: walk.position, marked};
     this.svg.classList.toggle("backwards", walk.backward);
-    this.reveal(current);
+    if (before.position !== walk.position) this.reveal(current);
+    this.refresh();
+    if (!this.stop) this.letTabIn(this.parts.keys().next().value);
   }
 
-  restyle(part, node, value, gradient, state, selected, stop) {
-    if (part.value) part.value.textContent = value;
-    if (part.gradient) part.gradient.textContent = gradient;
-    const about = this.walk.nodes[node];
-    const says = `${about.name} = ${about.op}, value ${value}, gradient ${gradient}`;
-    for (const group of [part.wire, part.op]) {
-      if (!group) continue;
-      for (const each of ["known", "pending", "current"]) group.classList.toggle(each, each === state);
-      group.classList.toggle("selected", selected);
-      group.classList.toggle("stop", stop);
-      group.setAttribute("aria-pressed", String(selected));
-      group.setAttribute("aria-label", says.replaceAll(UNKNOWN, "not computed yet"));
+  // Shows anew what is out of date: at once what is seen or marked, the rest a little later.
+  refresh(all = this.stale.size <= AT_ONCE) {
+    for (const node of this.stale) {
+      if (all || this.shown.marked.has(node) || this.isSeen(node)) this.restyle(node);
     }
-    if (part.op) part.op.setAttribute("tabindex", selected ? "0" : "-1");
-    part.value?.classList.toggle("unknown", value === UNKNOWN);
-    part.gradient?.classList.toggle("unknown", gradient === UNKNOWN);
+    if (this.stale.size && !this.waiting) this.waiting = setTimeout(() => this.goOn(), REST);
+  }
+
+  goOn() {
+    this.waiting = null;
+    for (const node of [...this.stale].slice(0, CHUNK)) this.restyle(node);
+    this.refresh();
+  }
+
+  isSeen(node) {
+    const box = this.box(node);
+    return box !== null && this.view.sees(box);
+  }
+
+  restyle(node) {
+    const part = this.parts.get(node), walk = this.walk;
+    this.stale.delete(node);
+    if (!part) return;
+    const current = node === this.standsFor(walk.node);
+    const works = walk.kind !== SEED && walk.kind !== GRADIENT;
+    const about = walk.nodes[node], gradient = walk.gradient(node);
+    const value = walk.hasValue(node) ? about.wire : UNKNOWN, received = gradient ? gradient.wire : UNKNOWN;
+    const pending = value === UNKNOWN, state = current ? "current" : pending ? "pending" : "known";
+    const selected = node === this.standsFor(walk.selected);
+    write(part.value, value, "value");
+    write(part.gradient, received, "gradient");
+    const marks = `${state}${selected ? " selected" : ""}${walk.breakpoints.has(node) ? " stop" : ""}`;
+    for (const {group, kind} of part.groups) group.setAttribute("class", `${kind} ${marks}`);
+    for (const edge of part.edges) edge.classList.toggle("pending", pending);
+    for (const {group} of part.into) group.classList.toggle("lit", current && works);
+    const says = `${about.name} = ${about.op}, value ${value}, gradient ${received}`;
+    part.button.setAttribute("aria-label", says.replaceAll(UNKNOWN, "not computed yet"));
+    part.button.setAttribute("aria-pressed", String(selected));
+    if (selected) this.letTabIn(node);
+  }
+
+  // One part of the picture is in the order of Tab; the arrows go on from there.
+  letTabIn(node) {
+    this.stop?.setAttribute("tabindex", "-1");
+    this.stop = this.parts.get(node)?.button;
+    this.stop?.setAttribute("tabindex", "0");
+    this.stopsAt = node;
+  }
+
+  // The focus follows the selection where it is in the picture.
+  focus() {
+    if (this.svg.contains(document.activeElement)) this.stop?.focus({preventScroll: true});
+  }
+
+  // Places -------------------------------------------------------------------------
+
+  // Where a node is in the picture, in its own units; found once, since nothing moves.
+  box(node) {
+    const part = this.parts.get(node);
+    if (!part) return null;
+    if (!part.box) {
+      const {x: e, y: f} = this.view.origin;
+      const boxes = part.groups.map(({group}) => group.getBBox()).filter((box) => box.width);
+      if (!boxes.length) return null; // the frame is not shown yet
+      part.box = around(boxes.map(({x, y, width, height}) => (
+        {left: x + e, right: x + width + e, top: y + f, bottom: y + height + f})));
+    }
+    return part.box;
+  }
+
+  // Brings a node into view, with what it is computed from where there is room.
+  reveal(node) {
+    const box = this.box(node);
+    if (!box) return;
+    const operands = this.parts.get(node).into.map((edge) => this.box(edge.source)).filter(Boolean);
+    this.view.reveal(box, around([box, ...operands]));
   }
 
   // The nearest node of the picture in a direction from another, nearer the axis first.
   neighbour(node, dx, dy) {
-    const from = this.middle(node);
-    let best = NONE, least = Infinity;
+    const focused = this.svg.contains(document.activeElement) ? this.stopsAt : NONE;
+    const from = this.box(this.standsFor(node === NONE ? focused : node));
     if (!from) return this.parts.keys().next().value;
+    let best = NONE, least = Infinity;
     for (const other of this.parts.keys()) {
-      if (other === node) continue;
-      const to = this.middle(other), along = (to.x - from.x) * dx + (to.y - from.y) * dy;
-      const aside = Math.abs((to.x - from.x) * dy) + Math.abs((to.y - from.y) * dx);
+      const to = this.box(other), x = middle(to, "left", "right") - middle(from, "left", "right");
+      const y = middle(to, "top", "bottom") - middle(from, "top", "bottom");
+      const along = x * dx + y * dy, aside = Math.abs(x * dy) + Math.abs(y * dx);
       if (along > 1 && along + 3 * aside < least) { least = along + 3 * aside; best = other; }
     }
     return best === NONE ? node : best;
   }
+}
 
-  middle(node) {
-    const part = this.parts.get(node);
-    if (!part) return null;
-    if (!part.place) {
-      const box = (part.op || part.wire).getBBox();
-      part.place = {x: box.x + box.width / 2, y: box.y + box.height / 2};
-    }
-    return part.place;
+const middle = (box, low, high) => (box[low] + box[high]) / 2;
+
+// What a group is, without its state.
+function kindOf(group) {
+  const states = ["known", "pending", "current"];
+  return [...group.classList].filter((each) => !states.includes(each)).join(" ");
+}
+
+function write(text, shown, kind) {
+  if (!text) return;
+  const style = shown === UNKNOWN ? `${kind} unknown` : kind;
+  if (text.textContent !== shown) text.textContent = shown;
+  if (text.getAttribute("class") !== style) text.setAttribute("class", style);
+}
+
+// The first of the sorted changes that comes after a position.
+function firstAfter(changes, position) {
+  let low = 0, high = changes.length;
+  while (low < high) {
+    const at = (low + high) >> 1;
+    if (changes[at][0] <= position) low = at + 1; else high = at;
   }
-
-  // The view ---------------------------------------------------------------------
-
-  look({x, y, width, height}) {
-    this.view = {x, y, width, height};
-    this.zoomed = this.scale;
-    this.svg.setAttribute("viewBox", `${x} ${y} ${width} ${height}`);
-  }
-
-  get scale() {
-    const box = this.section.getBoundingClientRect();
-    return Math.max(this.view.width / Math.max(box.width, 1), this.view.height / Math.max(box.height, 1));
-  }
-
-  // All of it, but not larger than it was drawn.
-  fit() {
-    const box = this.section.getBoundingClientRect();
-    const scale = Math.max(this.whole.width / box.width, this.whole.height / box.height, 0.45);
-    this.centre(this.whole.x + this.whole.width / 2, this.whole.y + this.whole.height / 2, scale);
-  }
-
-  // Large enough to be read; a longer picture is seen from its beginning.
-  natural() {
-    const box = this.section.getBoundingClientRect();
-    const fits = Math.max(this.whole.width / box.width, this.whole.height / box.height);
-    if (fits <= 0.95) { this.fit(); return; }
-    const width = box.width * 0.8, height = box.height * 0.8;
-    const y = this.whole.height < height ? this.whole.y - (height - this.whole.height) / 2 : this.whole.y;
-    this.look({x: this.whole.x, y, width, height});
-  }
-
-  centre(x, y, scale) {
-    const box = this.section.getBoundingClientRect();
-    const width = box.width * scale, height = box.height * scale;
-    this.look({x: x - width / 2, y: y - height / 2, width, height});
-  }
-
-  zoom(factor, clientX, clientY) {
-    const box = this.section.getBoundingClientRect(), scale = this.scale;
-    const next = Math.min(Math.max(scale * factor, 0.15), 40);
-    const px = clientX === undefined ? box.width / 2 : clientX - box.left;
-    const py = clientY === undefined ? box.height / 2 : clientY - box.top;
-    const x = this.view.x + px * scale, y = this.view.y + py * scale;
-    this.look({x: x - px * next, y: y - py * next, width: box.width * next, height: box.height * next});
-  }
-
-  // Brings a node into the view where it is outside; nothing moves otherwise.
-  reveal(node) {
-    const part = this.parts.get(node);
-    if (!part) return;
-    const box = this.section.getBoundingClientRect();
-    const seen = [part.op, part.wire].filter(Boolean).map((each) => each.getBoundingClientRect());
-    const left = Math.min(...seen.map((each) => each.left)), right = Math.max(...seen.map((each) => each.right));
-    const top = Math.min(...seen.map((each) => each.top)), bottom = Math.max(...seen.map((each) => each.bottom));
-    const dx = this.outside(left, right, box.left, box.right, 40);
-    const dy = this.outside(top, bottom, box.top, box.bottom, 24);
-    if (!dx && !dy) return;
-    const scale = this.scale;
-    this.look({...this.view, x: this.view.x + dx * scale, y: this.view.y + dy * scale});
-  }
-
-  // How far to move so that a stretch lies inside of another: to its middle, so that it rests there.
-  outside(low, high, from, to, margin) {
-    if (low >= from + margin && high <= to - margin) return 0;
-    return (low + high) / 2 - (from + to) / 2;
-  }
-
-  watchPointer() {
-    const touches = new Map();
-    let apart = 0;
-    this.section.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      this.zoom(Math.exp(event.deltaY * 0.0015), event.clientX, event.clientY);
-    }, {passive: false});
-    this.svg.addEventListener("pointerdown", (event) => {
-      touches.set(event.pointerId, event);
-      this.dragged = false;
-    });
-    this.svg.addEventListener("pointermove", (event) => {
-      const before = touches.get(event.pointerId);
-      if (!before) return;
-      touches.set(event.pointerId, event);
-      if (touches.size === 2) {
-        const [a, b] = [...touches.values()];
-        const now = Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
-        if (apart) this.zoom(apart / now, (a.clientX + b.clientX) / 2, (a.clientY + b.clientY) / 2);
-        apart = now;
-        return;
-      }
-      const dx = event.clientX - before.clientX, dy = event.clientY - before.clientY;
-      if (Math.abs(dx) + Math.abs(dy) > 2) this.dragged = true;
-      const scale = this.scale;
-      this.look({...this.view, x: this.view.x - dx * scale, y: this.view.y - dy * scale});
-    });
-    for (const kind of ["pointerup", "pointercancel", "pointerleave"]) {
-      this.svg.addEventListener(kind, (event) => { touches.delete(event.pointerId); apart = 0; });
-    }
-  }
+  return low;
 }

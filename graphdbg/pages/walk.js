@@ -9,8 +9,27 @@ class Walk {
     Object.assign(this, data);
     this.position = data.start;
     this.selected = NONE;
-    this.breakpoints = new Set();
+    this.breakpoints = new Set(data.stops);
     this.past = [];
+    this.consumers = this.findConsumers();
+  }
+
+  // For each node, the operands in which other nodes hand it their contributions.
+  findConsumers() {
+    const found = new Map();
+    for (const [key, {operands}] of Object.entries(this.nodes)) {
+      for (const operand of operands || []) {
+        const node = Number(key), at = this.visit(node) + ACCUMULATE - LOCAL;
+        if (!found.has(operand.node)) found.set(operand.node, []);
+        found.get(operand.node).push({...operand, node, at});
+      }
+    }
+    return found;
+  }
+
+  // Where a node is visited in the backward pass.
+  visit(node) {
+    return (this.places[node] || []).find((at) => at >= this.turn && at < this.update) ?? Infinity;
   }
 
   get kind() { return this.kinds[this.position]; }
@@ -25,6 +44,21 @@ class Walk {
   // What is known ------------------------------------------------------------
 
   hasValue(node) { return this.nodes[node].from <= this.position; }
+
+  // A text of the card; those that are the wire's own are there once.
+  text(found) { return found.value ?? found.wire; }
+
+  // How far the visit of a node has come: -1, then local, multiplied, accumulated.
+  stage(node) {
+    if (!this.nodes[node].operands?.length) return -1;
+    return Math.min(Math.max(this.position - this.visit(node), -1), ACCUMULATE - LOCAL);
+  }
+
+  // The contributions to a node's gradient that have arrived, in the order in which they did.
+  contributions(node) {
+    const all = this.consumers.get(node) || [];
+    return all.filter((each) => each.at <= this.position).sort((a, b) => a.at - b.at);
+  }
 
   // The gradient of a node as it stands: null, a part of the sum, or all of it.
   gradient(node) {
@@ -115,9 +149,10 @@ class Walk {
   }
 
   go(target) {
-    if (target === undefined || target === this.position) return false;
+    const goal = Math.max(0, Math.min(this.end, target));
+    if (goal === this.position) return false;
     this.past.push(this.position);
-    this.position = Math.max(0, Math.min(this.end, target));
+    this.position = goal;
     return true;
   }
 
