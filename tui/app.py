@@ -24,6 +24,7 @@ from graphdbg.errors import GraphError
 from graphdbg.graph import suggestion
 from graphdbg.stepping.commands import COMMANDS, find
 
+from . import lazy
 from .keys import LONG, ON_NODE, PAN, TYPED, TYPING, bindings, footer
 from .messages import LinePicked, NodeSelected, Scrubbed, Submitted
 from .screens.help import Help
@@ -293,6 +294,13 @@ class Debugger(App[None]):
         assert self.controller is not None
         self.controller.next_zoom()
         self.redraw()
+
+    def _do_curves(self, key: str) -> None:
+        assert self.controller is not None
+        if self.controller.session.iterations is None:
+            self.say("this session is of one step: graphdbg train ... --app has curves", "bad")
+        else:
+            self.push_screen(lazy.curves()(self.controller.session, self.command))
 
     def _do_current(self, key: str) -> None:
         assert self.controller is not None

@@ -310,6 +310,8 @@ class Controller:
         arrow = "◀" if frame.direction == BACKWARD else "▶"
         told = [(f" {name} ", "title"), (f" {arrow} {frame.direction} ", "current")]
         told.append((f"{frame.position} of {self.session.end}  ", "dim"))
+        if self.session.iterations is not None:
+            told.append((f"iteration {self.session.iteration} ", "warning"))
         if frame.kind == Kind.START:
             return [*told, ("start: press s to step, ? for help", "")]
         what = f"{frame.node} = {frame.operation}" if frame.node else frame.operation

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .controller import Controller
+    from .screens.curves import Curves
 
 
 def controller() -> type[Controller]:
     """The class `Controller`; its module brings the session, formulas and the checker."""
     found: type[Controller] = import_module(".controller", __package__).Controller
+    return found
+
+
+def curves() -> type[Curves]:
+    """The class `Curves`; its module brings a package for plots."""
+    found: type[Curves] = import_module(".screens.curves", __package__).Curves
     return found

@@ -100,6 +100,7 @@ COMMANDS: tuple[Command, ...] = (
         ("iterate", "it", "i", "[N]", "the same position, N iterations of training on", "iterate", "iterate"),
         ("reverse-iterate", "rit", "I", "[N]", "the same position, N iterations before", "reverse_iterate", ""),
         ("iteration", "", "", "NUMBER|last", "jump to an iteration of the run", "iteration", ""),
+        ("curves", "", "m", "", "the run's losses, gradient norms and update ratios", "", ""),
     ),
     *_rows(
         "Session",
