@@ -25,6 +25,7 @@ import graphdbg as gd
 from graphdbg.builder import Builder
 from graphdbg.checker import check
 from graphdbg.drawing.engines import engine
+from graphdbg.drawing.pictures import Options
 from graphdbg.errors import DrawingError
 from graphdbg.pages import contents, page
 from graphdbg.pages.contents import ON_PAGE
@@ -61,8 +62,8 @@ def fan() -> Session:
     return Session(gd.parse("a = x*y; f = a*a + x"), {"x": 3.0, "y": 2.0})
 
 
-def chain() -> Session:
-    return Session(gd.parse("\n".join(f"x{at + 1} = sin(x{at})" for at in range(1_000))), {"x0": 1})
+def chain(count: int = 1_000) -> Session:
+    return Session(gd.parse("\n".join(f"x{at + 1} = sin(x{at})" for at in range(count))), {"x0": 1})
 
 
 def difference() -> Session:
@@ -200,6 +201,18 @@ def test_the_heading_is_the_program_or_its_file(text: str, name: str, heading: s
     assert f"<title>{heading}: graphdbg</title>" in found and f">{heading}</h1>" in found
 
 
+def test_heat_is_left_to_pictures() -> None:
+    """It would tell the size of every gradient at every moment."""
+    session = lecture()
+    assert page.html(session, Options(heat=True)) == page.html(session)
+
+
+def test_a_dark_page_is_dark_from_the_start() -> None:
+    session = lecture()
+    assert '<html lang="en" data-theme="dark">' in page.html(session, Options(theme="dark"))
+    assert '<html lang="en">' in page.html(session)
+
+
 def test_breakpoints_of_the_session_are_the_page_s() -> None:
     session = lecture()
     session.break_at("q")
@@ -311,9 +324,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def opened(browser: Any, tmp_path: Path) -> Any:
     """Opens a session's page; at the end nothing may have been fetched or complained about."""
 
-    def load(session: Session) -> Any:
+    def load(session: Session, options: Options | None = None) -> Any:
         path = tmp_path / "page.html"
-        path.write_text(page.html(session), "utf-8")
+        path.write_text(page.html(session, options), "utf-8")
         requests(browser)
         browser.get(path.as_uri())
         return browser
@@ -488,6 +501,43 @@ def test_the_card_shows_whom_a_gradient_came_from(opened: Any) -> None:
     browser.find_element("id", f"op-{session.graph.id('a')}").click()
     assert not browser.find_elements("css selector", "#card .stages .now")
     assert len(browser.find_elements("css selector", "#card .stages .done")) == 3
+
+
+def test_local_derivatives_on_edges_come_when_they_are_known(opened: Any) -> None:
+    session = lecture()
+    browser = opened(session, Options(locals=True))
+    shown = """return [...document.querySelectorAll('.edge text')].filter((each) =>
+      getComputedStyle(each).visibility === 'visible').map((each) => each.textContent).sort()"""
+    press(browser, "nnn")
+    assert browser.execute_script(shown) == []
+    press(browser, "s")  # the local derivatives of f
+    assert browser.execute_script(shown) == ["q = 3", "z = -4"]
+    press(browser, "G")
+    assert browser.execute_script(shown) == ["1", "1", "q = 3", "z = -4"]
+    press(browser, "g")
+    assert browser.execute_script(shown) == []
+
+
+def test_names_of_inputs_end_where_their_wires_begin(opened: Any) -> None:
+    """Graphviz measures them in another font than the browser has."""
+    browser = opened(unruly())
+    ends = browser.execute_script("""
+    return [...document.querySelectorAll('.op.input')].map((op) => {
+      const path = document.getElementById(op.id.replace('op', 'out')).querySelector('path');
+      const box = op.querySelector('text').getBBox();
+      return [box.x + box.width, path.getPointAtLength(0).x]; })""")
+    assert len(ends) == 2 and all(text < wire for text, wire in ends)
+
+
+def test_the_whole_picture_is_on_paper(opened: Any) -> None:
+    browser = opened(chain(8))
+    box = "return document.querySelector('#picture > svg').getAttribute('viewBox')"
+    before = browser.execute_script(box)
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    wide = float(browser.execute_script(box).split()[2])
+    assert wide > float(before.split()[2])
+    browser.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert browser.execute_script(box) == before
 
 
 def test_buttons_slider_and_list_move(opened: Any) -> None:

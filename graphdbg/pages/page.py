@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -52,13 +53,16 @@ def html(session: Session, options: Options | None = None, position: int | None 
 
 
 def page(studio: Studio, session: Session, position: int | None = None) -> str:
-    """The page whose picture a studio draws."""
+    """The page whose picture a studio draws; without heat, which would tell gradients early."""
+    if studio.options.heat:
+        studio = Studio(session, options=replace(studio.options, heat=False))
     picture = TITLES.sub(r"\1", REPEATED.sub("", studio.picture("svg").decode("utf-8")))
     data = Contents(session, studio.circuit).data()
     data["start"] = session.position if position is None else position
     source = session.graph.source
     style, script = _style(), _script()
     return _template().substitute(
+        theme=' data-theme="dark"' if studio.options.theme == "dark" else "",
         heading=escape(_heading(source)),
         source=escape(source.name if source else ""),
         policy=_policy(style, script),

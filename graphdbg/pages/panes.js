@@ -93,7 +93,7 @@ class Steps {
     this.section.append(this.space);
     this.section.addEventListener("scroll", () => this.fill());
     this.section.addEventListener("keydown", (event) => this.key(event));
-    new ResizeObserver(() => this.fill()).observe(this.section);
+    new ResizeObserver(() => this.show()).observe(this.section);
     this.rows = new Map();
   }
 

@@ -19,7 +19,8 @@ class Picture {
     this.view = new View(section, this.svg);
     this.view.onLook = () => this.refresh();
     this.view.watchSize(() => this.reveal(this.standsFor(this.walk.node)));
-    window.addEventListener("beforeprint", () => this.refresh(true));
+    window.addEventListener("beforeprint", () => { this.view.print(); this.refresh(true); });
+    window.addEventListener("afterprint", () => this.view.look(this.view.kept));
   }
 
   prepare() {
@@ -45,16 +46,30 @@ class Picture {
     for (const {group} of part.groups) {
       group.addEventListener("click", () => { if (!this.view.dragged) onSelect(node); });
     }
+    if (op?.classList.contains("input")) this.anchor(op, node);
     part.button.setAttribute("role", "button");
     part.button.setAttribute("tabindex", "-1");
     this.parts.set(node, part);
+  }
+
+  // The name of an input ends where its wire begins: Graphviz knows another font than the browser,
+  // in which the name may be longer.
+  anchor(op, node) {
+    const path = this.svg.getElementById("out-" + node)?.querySelector("path");
+    if (!path) return;
+    const begin = path.getPointAtLength(0), next = path.getPointAtLength(1);
+    const down = Math.abs(next.y - begin.y) > Math.abs(next.x - begin.x);
+    for (const text of op.querySelectorAll("text")) {
+      text.setAttribute("text-anchor", down ? "middle" : "end");
+      text.setAttribute("x", down ? begin.x : begin.x - 2);
+    }
   }
 
   addEdges() {
     for (const group of this.svg.querySelectorAll("g.edge[id^='edge-'], g.edge[id^='out-']")) {
       const [, source, target] = group.id.split("-").map(Number);
       this.parts.get(source)?.edges.push(group);
-      this.parts.get(target)?.into.push({group, source});
+      this.parts.get(target)?.into.push({group, source, local: group.querySelector("text")});
     }
   }
 
@@ -63,7 +78,8 @@ class Picture {
     const found = [];
     for (const node of this.parts.keys()) {
       const {from, gradient} = this.walk.nodes[node];
-      const places = gradient ? [from, gradient.from, ...gradient.parts.map((part) => part.from)] : [from];
+      const places = [from, this.walk.visit(node)];
+      if (gradient) places.push(gradient.from, ...gradient.parts.map((part) => part.from));
       for (const place of places) found.push([place, node]);
     }
     return found.sort((a, b) => a[0] - b[0]);
@@ -127,7 +143,10 @@ class Picture {
     const marks = `${state}${selected ? " selected" : ""}${walk.breakpoints.has(node) ? " stop" : ""}`;
     for (const {group, kind} of part.groups) group.setAttribute("class", `${kind} ${marks}`);
     for (const edge of part.edges) edge.classList.toggle("pending", pending);
-    for (const {group} of part.into) group.classList.toggle("lit", current && works);
+    for (const {group, local} of part.into) {
+      group.classList.toggle("lit", current && works);
+      local?.classList.toggle("early", walk.visit(node) > walk.position);
+    }
     const says = `${about.name} = ${about.op}, value ${value}, gradient ${received}`;
     part.button.setAttribute("aria-label", says.replaceAll(UNKNOWN, "not computed yet"));
     part.button.setAttribute("aria-pressed", String(selected));

@@ -2,6 +2,7 @@
 
 const READABLE = 0.8; // units of the picture to a pixel at which its texts are easy to read
 const SMALLEST = 1.12; // the same when a small window shows all of it at first
+const PAPER = 1600; // units of the picture whose texts can still be read on a sheet of paper
 const LARGEST = 0.45, CLOSEST = 0.15, FARTHEST = 40; // the same when all is shown; limits of zooming
 
 class View {
@@ -65,6 +66,12 @@ class View {
   fit() {
     const {x, y, width, height} = this.whole;
     this.centre(x + width / 2, y + height / 2, Math.max(this.fitting, LARGEST));
+  }
+
+  // On paper all of it, where that is not tiny.
+  print() {
+    this.kept = this.at;
+    if (this.whole.width <= PAPER && this.whole.height <= PAPER) this.look(this.whole);
   }
 
   // Large enough to be read; a longer picture is seen from its beginning.
