@@ -46,7 +46,8 @@ def chromium(profile: Path) -> Iterator[Any]:
 def requests(browser: Any) -> list[str]:
     """The addresses asked for since the last call, by the browser's own log.
 
-    What a page's policy refused is logged as asked for and blocked, and is left out.
+    What a page's policy refused is logged as asked for and blocked, and is left out, as are the
+    browser's own pages.
     """
     messages = [json.loads(each["message"])["message"] for each in browser.get_log("performance")]
     refused = {
@@ -60,4 +61,5 @@ def requests(browser: Any) -> list[str]:
         for message in messages
         if message["method"] == "Network.requestWillBeSent"
         and message["params"]["requestId"] not in refused
+        and not message["params"]["request"]["url"].startswith("chrome:")
     ]
