@@ -111,9 +111,8 @@ def stopping(axes: Any) -> None:
     X = rng.normal(size=(60, 2))
     y = (np.sum(X**2, axis=1) > 1.2).astype(float)
     y[::6] = 1 - y[::6]
-    text = ("X: Real[n, 2]\ny: Label[n]\nW1: Real[2, 24]\nb1: Real[24]\nW2: Real[24, 2]\n"
-            "b2: Real[2]\nL = mean(softmax_cross_entropy(tanh(X @ W1 + b1) @ W2 + b2, y))")  # fmt: skip
-    run = train(text, (X, y), optimizer="adam", lr=0.05, epochs=400, validation=0.4,
+    graph = gd.mlp([2, 24, 2], "tanh", "softmax_cross_entropy")
+    run = train(graph, {"x": X, "y": y}, optimizer="adam", lr=0.05, epochs=400, validation=0.4,
                 early_stopping=60)  # fmt: skip
     plots.losses(axes, run)
 
