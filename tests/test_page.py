@@ -24,6 +24,7 @@ from browser import chromium, requests
 import graphdbg as gd
 from graphdbg.builder import Builder
 from graphdbg.checker import check
+from graphdbg.drawing.circuits import Choice
 from graphdbg.drawing.engines import engine
 from graphdbg.drawing.pictures import Options
 from graphdbg.errors import DrawingError
@@ -46,6 +47,7 @@ POINT = {"x": -2.0, "y": 5.0, "z": -4.0}
 ROOM = 18
 EVIL = "</script><script>window.pwned=1</script>"
 UNKNOWN = "—"
+FIVE = range(5)
 UP, RIGHT, DOWN, LEFT, HOME, ENTER = "\ue013", "\ue014", "\ue015", "\ue012", "\ue011", "\ue007"
 
 
@@ -527,6 +529,37 @@ def test_names_of_inputs_end_where_their_wires_begin(opened: Any) -> None:
       const box = op.querySelector('text').getBBox();
       return [box.x + box.width, path.getPointAtLength(0).x]; })""")
     assert len(ends) == 2 and all(text < wire for text, wire in ends)
+
+
+IN_SIGHT = """
+const pane = document.getElementById('picture').getBoundingClientRect();
+const boxes = [...document.querySelectorAll('g.op')].map((op) => op.getBoundingClientRect());
+return boxes.filter((box) => box.right > pane.left && box.left < pane.right
+  && box.bottom > pane.top && box.top < pane.bottom).length"""
+
+
+def test_a_large_picture_begins_where_something_is(opened: Any, browser: Any) -> None:
+    """The upper left corner of a dense net is empty."""
+    lines = []
+    for layer in (1, 2, 3):
+        for to in FIVE:
+            terms = [f"w{layer}_{at}_{to}*h{layer - 1}_{at}" for at in FIVE]
+            lines.append(f"h{layer}_{to} = tanh({' + '.join(terms)})")
+    graph = gd.parse("\n".join([*lines, f"L = {' + '.join(f'h3_{at}' for at in FIVE)}"]))
+    browser.set_window_size(500, 800)
+    opened(Session(graph, dict.fromkeys(graph.inputs, 0.25)))
+    seen = browser.execute_script(IN_SIGHT)
+    browser.set_window_size(1400, 900)
+    assert seen > 0
+
+
+def test_the_card_says_what_is_not_drawn(opened: Any) -> None:
+    session = chain(8)
+    browser = opened(session, Options(choice=Choice(around=("x8", 2))))
+    press(browser, "s")
+    assert "not in the picture" in browser.find_element("id", "card").text
+    press(browser, "nnnnnnn")
+    assert "not in the picture" not in browser.find_element("id", "card").text
 
 
 def test_the_whole_picture_is_on_paper(opened: Any) -> None:

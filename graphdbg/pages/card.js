@@ -24,7 +24,8 @@ class Card {
     title.append(element("span", "operation", " = " + about.op));
     facts.append(this.value(about, node));
     if (this.walk.of) facts.append(this.gradient(about, node));
-    return [title, facts, ...this.handedOn(about, node)];
+    const drawn = about.is === null ? [element("p", "quiet", "not in the picture")] : [];
+    return [title, ...drawn, facts, ...this.handedOn(about, node)];
   }
 
   fact(term, aside, ...body) {

@@ -18,9 +18,16 @@ class Picture {
     this.shown = {position: -1, marked: new Set()};
     this.view = new View(section, this.svg);
     this.view.onLook = () => this.refresh();
-    this.view.watchSize(() => this.reveal(this.standsFor(this.walk.node)));
+    this.view.watchSize(() => this.begin());
+    this.begin();
     window.addEventListener("beforeprint", () => { this.view.print(); this.refresh(true); });
     window.addEventListener("afterprint", () => this.view.look(this.view.kept));
+  }
+
+  // The corner of a large picture may be empty: it begins where its first node is.
+  begin() {
+    this.reveal(this.parts.keys().next().value);
+    this.reveal(this.standsFor(this.walk.node));
   }
 
   prepare() {
