@@ -285,9 +285,12 @@ class Contents:
             return self._report
         rows = self._report.rows
         count = f"{len(rows)} gradient{'s' * (len(rows) != 1)}"
-        if not self._report.ok:
-            return f"✗ {count} checked against differences: FAILED"
-        return f"✓ {count} checked against differences, worst relative error {_worst(rows)}"
+        failed = [each for each in rows if not each.ok]
+        if failed or not self._report.ok:
+            told = _verdicts(failed) or ": a rule is wrong"
+            return f"✗ {len(failed)} of {count} failed the check against differences{told}"
+        told = _verdicts(rows) + _error(rows, "worst relative ")
+        return f"✓ {count} checked against differences{told}"
 
     @cached_property
     def _report(self) -> Report | str:
@@ -315,13 +318,22 @@ class Contents:
         if not rows:
             return ""
         if all(each.ok for each in rows):
-            return f"✓ checked against differences, error {_worst(rows)}"
-        return "✗ differences find another gradient"
+            return f"✓ checked against differences{_verdicts(rows)}{_error(rows)}"
+        return f"✗ the check failed{_verdicts([each for each in rows if not each.ok])}"
 
 
-def _worst(rows: Sequence[Row]) -> str:
-    worst = max((row.error for row in rows), default=0.0)
-    return f"{worst:.0e}" if worst else "0"
+def _verdicts(rows: Sequence[Row]) -> str:
+    """The verdicts of a check that are not plainly good, such as `: kink, unresolved`."""
+    told = ", ".join(dict.fromkeys(each.verdict for each in rows if each.verdict != "good"))
+    return f": {told}" if told else ""
+
+
+def _error(rows: Sequence[Row], which: str = "") -> str:
+    """The worst error of the gradients that are plainly good; at a kink there is none to tell."""
+    good = [each.error for each in rows if each.verdict == "good"]
+    if not good:
+        return ""
+    return f", {which}error {f'{max(good):.0e}' if max(good) else '0'}"
 
 
 def _texts(value: Array) -> dict[str, str]:
