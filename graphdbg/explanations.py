@@ -7,6 +7,8 @@ checker's affair: it compares them with differences.)
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -43,12 +45,19 @@ class _Written(NamedTuple):
 
 
 class Explanations:
-    """Formulas of nodes, by node id; None where there is none that is short and right."""
+    """Formulas of nodes, by node id; None where there is none that is short and right.
 
-    def __init__(self, trace: Trace, backward: Pass) -> None:
+    `witnesses` are the traces at random points that formulas are compared at besides the run's own;
+    by default they are made where a formula is asked for.
+    """
+
+    def __init__(
+        self, trace: Trace, backward: Pass, witnesses: Callable[[], Sequence[Trace]] | None = None
+    ) -> None:
         self.graph: Graph = trace.graph
         self.backward = backward
         self.trace = trace
+        self._witnesses = witnesses or (lambda: random_traces(self.graph))
         self._known: dict[tuple[int, str], _Written | None] = {}
 
     def closed(self, node: int) -> str | None:
@@ -159,14 +168,8 @@ class Explanations:
     @cached_property
     def _values(self) -> list[tuple[list[Any], dict[str, int]]]:
         """The arrays of the tape at each point; they grow with the builder's tape."""
-        points = [(list(self.trace.arrays), self.trace.dims)]
-        for seed in range(RANDOM_POINTS):
-            try:
-                found = evaluate(self.graph, sample(self.graph, seed=seed))
-            except ValueGivenError:  # no tame random point: the run's own point remains
-                continue
-            points.append((list(found.arrays), found.dims))
-        return points
+        traces = [self.trace, *self._witnesses()]
+        return [(list(trace.arrays), trace.dims) for trace in traces]
 
     def _is_right(self, node: int, poly: Poly) -> bool:
         shape = self.graph.shapes[node]
@@ -183,6 +186,15 @@ class Explanations:
                 return False
             seen += agree is True
         return seen > 0
+
+
+def random_traces(graph: Graph) -> list[Trace]:
+    """Every number of a graph at random points; fewer where no tame points are found."""
+    found = []
+    for seed in range(RANDOM_POINTS):
+        with suppress(ValueGivenError):  # the run's own point remains
+            found.append(evaluate(graph, sample(graph, seed=seed)))
+    return found
 
 
 def _agree(node: Any, rebuilt: Any) -> bool | None:

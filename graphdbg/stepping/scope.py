@@ -114,7 +114,8 @@ class Scope:
     @cached_property
     def texts(self) -> Explanations:
         """Short formulas of nodes, each compared with the numbers here and at random points."""
-        return Explanations(self.trace, self.backward or Pass(0, (), {}, {}))
+        backward = self.backward or Pass(0, (), {}, {})
+        return Explanations(self.trace, backward, lambda: self.walk.witnesses)
 
     @cached_property
     def pulling(self) -> Pulling:

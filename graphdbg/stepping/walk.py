@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 
+from ..evaluator import Trace
+from ..explanations import random_traces
 from ..graph import NONE, PHASES, Graph, Pass, cone
 from ..ops import LEAVES, Input
 
@@ -99,6 +101,11 @@ class Walk:
         self.parents = _parents(self.intervals)
         self.call_results = {call.output for call in graph.calls if call.output != NONE}
         self.places = self._places()
+
+    @cached_property
+    def witnesses(self) -> list[Trace]:
+        """Traces at random points, which formulas are compared at: the same for every scope."""
+        return random_traces(self.graph)
 
     @property
     def end(self) -> int:
