@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import lazy
 from .checking.verdicts import Report
-from .errors import GraphError, ValueGivenError
+from .errors import GraphError
 from .evaluator import Trace, as_array
 from .formulas import Formula, local
 from .gradients import differentiated
@@ -277,9 +277,14 @@ class Session:
         return self.iterations.now if self.iterations is not None else 0
 
     @property
+    def epoch(self) -> int:
+        """The epoch of that iteration, from 0."""
+        return self.iterations.run.epoch(self.iteration) if self.iterations is not None else 0
+
+    @property
     def conditions(self) -> dict[int, Condition]:
         """Breakpoints on iterations, by their numbers."""
-        return self.iterations.conditions if self.iterations is not None else {}
+        return {} if self.iterations is None else self.iterations.conditions
 
     def iterate(self, times: int = 1) -> int:
         """The iteration reached: `times` on (or back), or where a condition stops it."""
@@ -378,14 +383,7 @@ class Session:
         Raises ValueGivenError where it is no input or the shape differs; nothing changes then.
         """
         name, entry = entry_of(self.graph, name)
-        old, new = self.point[name], as_array(name, value)
-        if entry is not None:
-            new = with_entry(name, old, entry, new)
-        if new.shape != old.shape:
-            raise ValueGivenError(
-                f"'{name}' has shape {old.shape}, found {new.shape}: the sizes of a session are "
-                "fixed"
-            )
+        new = with_entry(name, self.point[name], entry, as_array(name, value))
         self._enter(Scope(self.walk, {**self.point, name: new}))
 
     def _enter(self, scope: Scope) -> None:

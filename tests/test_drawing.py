@@ -226,6 +226,18 @@ def test_heat_tells_nothing_early() -> None:
 
 
 @drawn
+@pytest.mark.parametrize("down", [False, True])
+def test_the_name_of_an_input_ends_where_its_wire_begins(down: bool) -> None:
+    picture = Studio(lecture(), options=Options(down=down)).picture("svg")
+    groups = {group.get("id"): group for group in ElementTree.fromstring(picture).iter(f"{SVG}g")}
+    name, path = groups["op-0"].find(f"{SVG}text"), groups["out-0"].find(f"{SVG}path")
+    assert name is not None and path is not None and name.text == "x"
+    begin = float(path.get("d", "")[1:].split(",")[0])
+    assert name.get("text-anchor") == ("middle" if down else "end")
+    assert float(name.get("x", "0")) == pytest.approx(begin if down else begin - 3, abs=0.02)
+
+
+@drawn
 def test_texts_beside_a_wire_that_runs_down_end_at_it() -> None:
     picture = Studio(lecture(), options=Options(down=True)).picture("svg")
     wire = next(group for group in ElementTree.fromstring(picture).iter(f"{SVG}g")

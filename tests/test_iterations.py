@@ -69,7 +69,7 @@ def test_the_position_stays_and_undo_returns(run: Run) -> None:
     assert (session.position, session.iteration) == (20, 40)
     assert session.frame.node == session_of(run).scope.frame(20).node
     session.iterate(-15)
-    assert session.iteration == 25
+    assert (session.iteration, session.epoch) == (25, 2)
     assert session.undo() and session.iteration == 40
     assert session.undo() and session.state == before
 
@@ -83,7 +83,7 @@ def test_the_ends_and_what_is_no_iteration(run: Run) -> None:
     plain = Session(gd.parse("f = x^2"), {"x": 1.0})
     with pytest.raises(GraphError, match="this session is of one step"):
         plain.iterate()
-    assert plain.iteration == 0 and plain.conditions == {}
+    assert (plain.iteration, plain.epoch, plain.conditions) == (0, 0, {})
 
 
 def test_conditions_are_what_brute_force_finds(run: Run) -> None:

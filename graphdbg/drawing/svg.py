@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 from .wires import CLEAR, SMALL
 
 SVG, LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+NEAR = 3.0  # points between the name of an input and its line
 PREFIX = f"{{{SVG}}}"
 Element = ElementTree.Element
 
@@ -26,13 +27,16 @@ def polished(text: bytes, title: str) -> str:
     """
     ElementTree.register_namespace("", SVG)
     root = ElementTree.fromstring(text)
+    starts = _starts(root)
     for group in root.iter(f"{PREFIX}g"):
         kind = group.get("class", "").split()
         if "node" in kind or "edge" in kind:
             _unwrap(group)
         if "wire" in kind:
             _centre_wire(group)
-        elif "op" in kind and "input" not in kind:
+        elif "input" in kind:
+            _end_at(group, starts.get(group.get("id", "").rpartition("-")[2]))
+        elif "op" in kind:
             _centre(group)
     root.set("role", "img")
     for old in root.findall(f"{PREFIX}g[@class='graph']/{PREFIX}title"):
@@ -78,6 +82,30 @@ def _centre_wire(group: Element) -> None:
             _anchor(text, middle)
         elif first:
             _anchor(text, xs[0] - CLEAR, "end")
+
+
+def _starts(root: Element) -> dict[str, tuple[float, float]]:
+    """Where the line out of each node begins and ends across, by the node's number."""
+    found = {}
+    for group in root.iter(f"{PREFIX}g"):
+        name, _, node = group.get("id", "").rpartition("-")
+        path = group.find(f"{PREFIX}path")
+        if name.endswith("out") and path is not None:
+            xs = [x for x, _ in _points(path)]
+            found[node] = xs[0], xs[-1]
+    return found
+
+
+def _end_at(group: Element, line: tuple[float, float] | None) -> None:
+    """The name of an input before its line, or in the middle above it where it runs down."""
+    if line is None:
+        return
+    begin, end = line
+    for text in group.iter(f"{PREFIX}text"):
+        if end - begin > 1:
+            _anchor(text, begin - NEAR, "end")
+        else:
+            _anchor(text, begin)
 
 
 def _centre(group: Element) -> None:

@@ -53,23 +53,9 @@ class Picture {
     for (const {group} of part.groups) {
       group.addEventListener("click", () => { if (!this.view.dragged) onSelect(node); });
     }
-    if (op?.classList.contains("input")) this.anchor(op, node);
     part.button.setAttribute("role", "button");
     part.button.setAttribute("tabindex", "-1");
     this.parts.set(node, part);
-  }
-
-  // The name of an input ends where its wire begins: Graphviz knows another font than the browser,
-  // in which the name may be longer.
-  anchor(op, node) {
-    const path = this.svg.getElementById("out-" + node)?.querySelector("path");
-    if (!path) return;
-    const begin = path.getPointAtLength(0), next = path.getPointAtLength(1);
-    const down = Math.abs(next.y - begin.y) > Math.abs(next.x - begin.x);
-    for (const text of op.querySelectorAll("text")) {
-      text.setAttribute("text-anchor", down ? "middle" : "end");
-      text.setAttribute("x", down ? begin.x : begin.x - 2);
-    }
   }
 
   addEdges() {

@@ -68,8 +68,18 @@ def entry_of(graph: Graph, text: str) -> tuple[str, Entry]:
     return name, tuple(int(part) for part in match[2].split(",")) if match else None
 
 
-def with_entry(name: str, value: Array, entry: tuple[int, ...], new: Array) -> Array:
-    """A value with another number in one entry; ValueGivenError where there is no such entry."""
+def with_entry(name: str, value: Array, entry: Entry, new: Array) -> Array:
+    """A value with another number in one entry, or without one the new value of its shape.
+
+    Raises ValueGivenError where there is no such entry, or the shapes differ.
+    """
+    if entry is None:
+        if new.shape != value.shape:
+            raise ValueGivenError(
+                f"'{name}' has shape {value.shape}, found {new.shape}: the sizes of a session are "
+                "fixed"
+            )
+        return new
     if new.size != 1:
         raise ValueGivenError(f"an entry of '{name}' is one number, found {new.size}")
     changed = np.array(value)
