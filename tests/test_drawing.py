@@ -186,7 +186,7 @@ def test_a_sum_of_contributions_says_how_far_it_is() -> None:
     session = Session(gd.parse("f = x*x + x"), {"x": 3.0})
     moments = Moments(circuit(session.graph), session)
     texts = {moments.at(at).looks[0].gradient for at in range(session.end + 1)}
-    assert texts == {"", "1 (1 of 3)", "7"} or texts == {"", "1 (1 of 3)", "4 (2 of 3)", "7"}
+    assert texts == {"", "1 (1 of 3)", "7"}
 
 
 @pytest.mark.parametrize("only", ["forward", "backward"])
@@ -220,7 +220,7 @@ def test_heat_is_logarithmic_and_vanishing_gradients_are_cold() -> None:
 def test_heat_tells_nothing_early() -> None:
     session = lecture()
     made = Studio(session, options=Options(heat=True))
-    assert not made.scene(3).heat or set(made.scene(3).heat) == {session.graph.id("f")}
+    assert {session.graph.names[at] for at in made.scene(3).heat} == {"f"}
     assert {session.graph.names[at] for at in made.scene(8).heat} == {"f", "q", "z"}
     assert set(made.scene(12).heat) == set(made.circuit.nodes)
 
@@ -338,7 +338,8 @@ def test_each_wire_names_its_texts() -> None:
     assert wires["wire-2"] == {"name": "q", "value": "3", "gradient": "-4"}
     assert wires["wire-0"] == {"value": "-2", "gradient": "-4"}
     titles = [title.text for title in root.iter(f"{SVG}title")]
-    assert titles[0] == "Computational graph of f in <formula>, 5 nodes" or "q = x + y" in titles
+    assert titles[0] == "Computational graph of f in <text>, 5 nodes"
+    assert {"q = x + y", "q = 3", "f = q·z", "f = -12"} <= set(titles)
 
 
 @drawn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -277,8 +278,6 @@ def test_a_mask_is_drawn_anew_and_off_where_it_counts() -> None:
     assert set(np.unique(first)) == {0.0, 1.25} and (first != second).any()
     assert first.mean() == pytest.approx(1.0, abs=0.05) and first.shape == (400, 3)
     assert (run.point(0)["M"] == first).all()
-    held = {"X": X, "y": y}
-    del held
     learning, kept = data_for(gd.parse(program), {"X": X, "y": y}).split(0.2, 0)
     w = run.parameters["w"]
     expected = np.mean((kept.arrays["X"] @ w - kept.arrays["y"]) ** 2)
@@ -396,6 +395,8 @@ def test_columns_called_as_inputs(tmp_path: Path) -> None:
         ("a,b,y\n1,2\n", "row 2 has 2 columns, the first row has 3"),
         ("", "is empty"),
         ("a,b,y\n", "has a header and no rows"),
+        ("a,a,y\n1,2,0\n", "has two columns 'a'"),
+        ("a,b,y\n1," + "2" * 200_000 + ",0\n", "as CSV: field larger than field limit"),
     ],
 )
 def test_a_csv_that_cannot_be(tmp_path: Path, text: str, said: str) -> None:
@@ -415,9 +416,28 @@ def test_numpy_files(tmp_path: Path) -> None:
             (tmp_path / name).write_text("1", "utf-8")
         with pytest.raises(GraphError, match=said):
             data_for(gd.parse(NET), tmp_path / name)
-    (tmp_path / "bad.npz").write_bytes(b"nothing")
-    with pytest.raises(GraphError, match="as a NumPy file"):
-        data_for(gd.parse(NET), tmp_path / "bad.npz")
+    whole = (tmp_path / "d.npz").read_bytes()
+    middle = whole.index(b"NUMPY") + 100
+    damaged = whole[:middle] + b"damaged" + whole[middle + 7 :]
+    for content in (b"", b"nothing", whole[: len(whole) // 2], damaged):
+        (tmp_path / "bad.npz").write_bytes(content)
+        with pytest.raises(GraphError, match="cannot read .*bad.npz' as a NumPy file"):
+            data_for(gd.parse(NET), tmp_path / "bad.npz")
+
+
+def test_complex_data_are_refused() -> None:
+    X, y = ring(8)
+    with pytest.raises(ValueGivenError, match="the data of 'X' are complex"):
+        data_for(gd.parse(NET), (X + 1j, y))
+
+
+def test_one_hot_rows_from_labels() -> None:
+    X, graph = ring(3)[0], gd.parse("X: Real[n, 2]\nY: OneHot[n, k]\nE = sum(X) * sum(Y)")
+    found = data_for(graph, (X, [2, 0, 1])).arrays["Y"]
+    assert found.tolist() == [[0, 0, 1], [1, 0, 0], [0, 1, 0]]
+    for label, shown in ((1e9, r"1e\+09"), (-1.0, "-1"), (0.5, "0.5")):
+        with pytest.raises(ValueGivenError, match=rf"'Y'\[1\] is {shown}: expected .* to 999"):
+            data_for(graph, (X, [0, label, 1]))
 
 
 def test_roles_must_be_clear() -> None:
@@ -538,8 +558,6 @@ def test_unknown_rules_are_named() -> None:
 def test_the_prompt_after_training(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import io
-
     monkeypatch.setattr("sys.stdin", io.StringIO("iterate 5\nprint L\nquit\n"))
     assert main([*TRAIN, "--epochs", "2", "--prompt"]) == 0
     out = capsys.readouterr().out

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from .. import lazy
@@ -21,6 +19,7 @@ from ..training.data import data_for
 from ..training.rules import optimizer, schedule
 from ..training.sweeps import Make, Outcome
 from .loading import read_graph, target
+from .progress import bar
 from .training import numbers_of
 
 OK, FAILED = 0, 1
@@ -40,9 +39,16 @@ def sweep(args: Namespace) -> int:
     axes = _axes(args)
     tried = [{**axis, **fixed} for axis in sweeps.trials(axes)]
     text = graph.source.text if graph.source else ""
-    with _Bar(len(tried)) as told:
+    ended: list[Outcome] = []
+    with bar("trial", len(tried)) as move:
+
+        def told(outcome: Outcome) -> None:
+            ended.append(outcome)
+            move(len(ended), f"best {min(each.score for each in ended):.5g}")
+
         found = sweeps.sweep(text, data, tried, slots=_slots(args), told=told)
-    shown = [_only(each, list(axes)) for each in found]
+    varied = [{name: each.options[name] for name in axes} for each in found]
+    shown = [replace(each, options=options) for each, options in zip(found, varied)]
     _say(shown, len(tried))
     if args.output is not None:
         _write(Path(args.output), shown)
@@ -72,37 +78,6 @@ def _slots(args: Namespace) -> list[Make]:
             f"found --executor {kind}, expected processes, threads or dask://HOST:PORT"
         )
     return sweeps.processes(args.jobs)
-
-
-def _only(outcome: Outcome, names: Sequence[str]) -> Outcome:
-    """The outcome with the options that vary."""
-    return Outcome(
-        outcome.number, {name: outcome.options[name] for name in names}, outcome.loss,
-        outcome.validation, outcome.epochs, outcome.seconds, outcome.error, outcome.attempts,
-    )  # fmt: skip
-
-
-class _Bar:
-    """A progress bar on a terminal, nothing elsewhere; gives what is called after each trial."""
-
-    def __init__(self, count: int) -> None:
-        columns = (TextColumn("trial"), MofNCompleteColumn(), BarColumn(),
-                   TextColumn("{task.fields[said]}"))  # fmt: skip
-        self.progress = Progress(*columns, console=Console(stderr=True), transient=True,
-                                 disable=not sys.stderr.isatty())  # fmt: skip
-        self.task = self.progress.add_task("", total=count, said="")
-        self.best = float("inf")
-
-    def __enter__(self) -> Callable[[Outcome], None]:
-        self.progress.start()
-        return self._told
-
-    def __exit__(self, *error: object) -> None:
-        self.progress.stop()
-
-    def _told(self, outcome: Outcome) -> None:
-        self.best = min(self.best, outcome.score)
-        self.progress.update(self.task, advance=1, said=f"best {self.best:.5g}")
 
 
 def _say(found: list[Outcome], count: int) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from argparse import Namespace
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from .. import lazy
@@ -20,9 +17,10 @@ from ..rendering.numbers import number
 from ..training import folders
 from ..training.data import Data, data_for
 from ..training.loop import train as learn
-from ..training.runs import Run
+from ..training.runs import Epoch, Run
 from ..training.watching import Watcher
 from .loading import read_graph, target
+from .progress import bar
 
 OK, INTERRUPTED = 0, 130
 MOST_FINDINGS = 12  # that are printed; the folder's settings have all of them
@@ -54,11 +52,11 @@ def _learned(args: Namespace, graph: Graph, data: Data, watcher: Watcher) -> Run
             raise GraphError("--resume goes on with the run in -o FOLDER: say which")
         settings, before = folders.load(Path(args.output))
         _same_run(settings, _settings(args, graph, data))
-    with _Bar(args.epochs, len(before.epochs) if before else 0) as told:
+    with bar("epoch", args.epochs, len(before.epochs) if before else 0) as move:
 
         def each(run: Run) -> None:
             watcher(run)
-            told(run)
+            move(len(run.epochs), _losses(run.epochs[-1]))
 
         return learn(
             graph, data, of=target(graph, args.of), optimizer=args.optimizer, lr=args.lr,
@@ -114,29 +112,9 @@ def numbers_of(words: list[str]) -> dict[str, float]:
 # ------------------------------------------------------------------ what is shown
 
 
-class _Bar:
-    """A progress bar on a terminal, nothing elsewhere; gives what is called after each epoch."""
-
-    def __init__(self, epochs: int, begun: int) -> None:
-        columns = (TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"), BarColumn(),
-                   TextColumn("{task.fields[said]}"), TimeRemainingColumn())  # fmt: skip
-        console = Console(stderr=True)
-        self.progress = Progress(*columns, console=console, transient=True,
-                                 disable=not sys.stderr.isatty())  # fmt: skip
-        self.task = self.progress.add_task("", total=epochs, completed=begun, said="")
-
-    def __enter__(self) -> Callable[[Run], None]:
-        self.progress.start()
-        return self._told
-
-    def __exit__(self, *error: object) -> None:
-        self.progress.stop()
-
-    def _told(self, run: Run) -> None:
-        last = run.epochs[-1]
-        held = "" if last.validation is None else f"  validation {last.validation:.5g}"
-        said = f"loss {last.loss:.5g}{held}"
-        self.progress.update(self.task, completed=len(run.epochs), said=said)
+def _losses(epoch: Epoch) -> str:
+    held = "" if epoch.validation is None else f"  validation {epoch.validation:.5g}"
+    return f"loss {epoch.loss:.5g}{held}"
 
 
 def _say(run: Run, watcher: Watcher) -> None:

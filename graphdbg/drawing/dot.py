@@ -15,6 +15,7 @@ import graphviz
 from .. import ops
 from ..graph import NONE
 from ..rendering.cards import Look
+from ..rendering.folding import around, call_text
 from ..sizes import to_text
 from .circuits import Circuit, Edge
 from .labels import LONGEST_TIP, escaped, plain, width, wrapped
@@ -278,22 +279,14 @@ class Drawing:
         for name, attributes in inside.pop(NONE, []):
             made.node(name, **attributes)
         bodies = {frame: self._cluster(frame, found) for frame, found in inside.items()}
-        for frame in sorted(self._around(inside), reverse=True):  # the inmost first
+        used = {outer for frame in inside for outer in around(graph, frame)}
+        for frame in sorted(used, reverse=True):  # the inmost first
             body = bodies.setdefault(frame, self._cluster(frame, []))
             parent = graph.calls[frame].parent
             if parent == NONE:
                 made.subgraph(body)
             else:
                 bodies.setdefault(parent, self._cluster(parent, [])).subgraph(body)
-
-    def _around(self, frames: dict[int, list[tuple[str, dict[str, str]]]]) -> set[int]:
-        """Frames with all those around them."""
-        found: set[int] = set()
-        for frame in frames:
-            while frame != NONE and frame not in found:
-                found.add(frame)
-                frame = self.circuit.graph.calls[frame].parent
-        return found
 
     def _cluster(self, frame: int, parts: list[tuple[str, dict[str, str]]]) -> graphviz.Digraph:
         body = graphviz.Digraph(f"cluster_{frame}")
@@ -305,8 +298,7 @@ class Drawing:
         return body
 
     def _call_text(self, frame: int) -> str:
-        call, names = self.circuit.graph.calls[frame], self.circuit.graph.names
-        return f"{call.function}({', '.join(names[at] for at in call.inputs)})"
+        return call_text(self.circuit.graph, self.circuit.graph.calls[frame])
 
     def _call_box(self, made: graphviz.Digraph, frame: int, box: Box) -> None:
         """A call as a node, since `nop2` has no clusters: its border and its name."""

@@ -24,6 +24,7 @@ from ..graph import NONE
 from ..operations import operation
 from ..ops import LEAVES
 from ..rendering import numbers
+from ..rendering.folding import call_text
 from ..session import Session
 from ..sizes import to_text
 from ..source import Source, Span
@@ -227,10 +228,9 @@ class Contents:
     # ---------------------------------------------------------------- calls and texts
 
     def _call(self, at: int) -> dict[str, Json]:
-        call, names = self.graph.calls[at], self.graph.names
-        inputs = ", ".join(names[each] for each in call.inputs)
+        call = self.graph.calls[at]
         return {
-            "text": f"{call.function}({inputs})",
+            "text": call_text(self.graph, call),
             "label": call.label,
             "parent": call.parent,
             "place": self._place(call.span, self.graph.place_of_call(at)),

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,7 +28,7 @@ from ..sizes import Shape, names_in
 Array = NDArray[Any]
 TARGETS = ("Label", "OneHot", "Bool", "Probability")  # domains of what is to be predicted
 USUAL_TARGETS = ("y", "Y", "t", "T", "target")
-MOST_CLASSES = 1_000  # of a column of words; more are no classes
+MOST_CLASSES = 1_000  # where nothing else says how many; more are no classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +119,7 @@ def read(graph: Graph, path: Path, target: str | None = None) -> Data:
     if kind == ".csv":
         made = _from_csv(graph, path, raw, target)
     elif kind in (".npy", ".npz"):
-        made = _checked(graph, _from_numpy(graph, path))
+        made = _checked(graph, _from_numpy(graph, path, raw))
     else:
         raise GraphError(f"'{path}' is no data file: expected .csv, .npy or .npz")
     return replace(made, source=str(path), digest=hashlib.sha256(raw).hexdigest())
@@ -146,14 +149,12 @@ def _leads(shape: Shape) -> bool:
     return bool(shape) and bool(names_in(shape[:1]))
 
 
-def _from_numpy(graph: Graph, path: Path) -> dict[str, Array]:
+def _from_numpy(graph: Graph, path: Path, raw: bytes) -> dict[str, Array]:
     try:
-        with np.load(path, allow_pickle=False) as found:
-            if isinstance(found, np.lib.npyio.NpzFile):
-                return {name: found[name] for name in found.files}
-    except TypeError:
-        found = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        found = np.load(io.BytesIO(raw), allow_pickle=False)
+        if isinstance(found, np.lib.npyio.NpzFile):
+            return {name: found[name] for name in found.files}
+    except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
         raise GraphError(f"cannot read '{path}' as a NumPy file: {error}") from error
     if found.ndim != 2 or found.shape[1] < 2:
         raise GraphError(
@@ -171,7 +172,10 @@ def _from_csv(graph: Graph, path: Path, raw: bytes, target: str | None) -> Data:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise GraphError(f"cannot read '{path}': it is not text in UTF-8") from error
-    rows = [row for row in csv.reader(text.splitlines()) if any(cell.strip() for cell in row)]
+    try:
+        rows = [row for row in csv.reader(text.splitlines()) if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise GraphError(f"cannot read '{path}' as CSV: {error}") from error
     if not rows:
         raise GraphError(f"'{path}' is empty: expected rows of numbers with commas between")
     wide = len(rows[0])
@@ -183,6 +187,9 @@ def _from_csv(graph: Graph, path: Path, raw: bytes, target: str | None) -> Data:
     table = _Table(path, names, rows[header:], 1 + header)
     if not table.rows:
         raise GraphError(f"'{path}' has a header and no rows")
+    twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
+    if twice is not None:
+        raise GraphError(f"'{path}' has two columns '{twice}': give each a name of its own")
     leading = [name for name in graph.inputs if _leads(graph[name].shape)]
     if leading and all(name in names for name in leading):
         return _checked(graph, {name: table.column(name) for name in leading})
@@ -266,6 +273,8 @@ def _checked(graph: Graph, arrays: Mapping[str, Array]) -> Data:
 
 
 def _numeric(name: str, found: Array) -> Array:
+    if np.iscomplexobj(found):
+        raise ValueGivenError(f"the data of '{name}' are complex: expected real numbers")
     try:
         return np.asarray(found, float)
     except (TypeError, ValueError) as error:
@@ -291,14 +300,17 @@ def _domain(graph: Graph, name: str, found: Array) -> Array:
         _whole(name, found, None)
     if op.domain == "Bool":
         _whole(name, found, 2)
-    return found.reshape(len(found), *(1,) * (len(op.shape) - 1)) if found.ndim == 1 and \
-        len(op.shape) > 1 and op.shape[1:] == (1,) * (len(op.shape) - 1) else found  # fmt: skip
+    ones = (1,) * (len(op.shape) - 1)
+    is_column = found.ndim == 1 and ones and op.shape[1:] == ones
+    return found.reshape(-1, *ones) if is_column else found
 
 
 def _one_hot(name: str, found: Array, size: Any) -> Array:
-    classes = size if isinstance(size, int) else int(found.max()) + 1
-    _whole(name, found, classes)
-    return np.eye(classes)[found.astype(int)]
+    _whole(name, found, size if isinstance(size, int) else MOST_CLASSES)
+    labels = found.astype(int)[..., None]
+    made = np.zeros((*found.shape, size if isinstance(size, int) else labels.max() + 1))
+    np.put_along_axis(made, labels, 1.0, axis=-1)
+    return made
 
 
 def _whole(name: str, found: Array, below: int | None) -> None:

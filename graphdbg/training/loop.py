@@ -82,9 +82,10 @@ def train(
     rate = rule_of(optimizer).settings["lr"] if lr is None else lr
     default = Group((), optimizer, rate, schedule, settings or {}, pace or {})
     named = list(groups)
-    spread = [*named, default] if not any(not each.parameters for each in named) else named
     left = set(parameters) - {name for each in named for name in each.parameters}
-    step = training_step(graph, parameters, of, spread if left else named)
+    if left and all(each.parameters for each in named):  # none of them takes the rest
+        named.append(default)
+    step = training_step(graph, parameters, of, named)
     learning, held = found.split(validation, seed)
     plan = Plan(batch, seed, masks or {})
     before = resume.progress if isinstance(resume, Run) else resume
@@ -190,9 +191,7 @@ class Training:
             return None
         point = {name: state[name] for name in self.step.parameters} | dict(self.held.arrays)
         for name in self.stepper.plan.masks:
-            sizes = [self.held.count if size is None else size
-                     for size in self.stepper._shapes[name]]  # fmt: skip
-            point[name] = np.ones(sizes)
+            point[name] = np.ones(self.stepper.mask_shape(name, self.held.count))
         return float(self.loss(point)[0])
 
     def _is_enough(self, run: Run, number: int, state: State) -> bool:
@@ -214,10 +213,9 @@ class Training:
         wanted = [self.step.graph.id(self.step.of)]
         with np.errstate(all="ignore"):
             found = nonfinite_nodes(self.step.graph, trace.arrays, wanted)
-        where = ""
-        for node, bad in found.items():
+        if found:
+            node, bad = next(iter(found.items()))
             where = f" at '{self.step.graph.names[node]}' ({bad.value}: {bad.explanation})"
-            break
         else:
             large = max(self.step.parameters, key=lambda x: float(np.max(np.abs(state[x]))))
             where = f"; the largest parameter is '{large}'"

@@ -88,9 +88,12 @@ class Stepper:
         count = len(next(iter(batch.values())))
         found = {}
         for name, keep in self.plan.masks.items():
-            shape = [count if size is None else size for size in self._shapes[name]]
-            found[name] = (rng.random(shape) < keep) / keep
+            found[name] = (rng.random(self.mask_shape(name, count)) < keep) / keep
         return found
+
+    def mask_shape(self, name: str, count: int) -> list[int]:
+        """The shape of an input that is drawn anew, for this many samples."""
+        return [count if size is None else size for size in self._shapes[name]]
 
 
 def _mask_shapes(step: TrainingStep, data: Data) -> dict[str, tuple[int | None, ...]]:

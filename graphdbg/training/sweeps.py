@@ -35,7 +35,6 @@ from .loop import train
 ATTEMPTS = 3  # runs of a trial whose worker is killed, before it is given up
 MOST_TRIALS = 10_000
 POINTS = 7  # of a span that does not say how many
-VARIED = ("lr", "optimizer", "batch", "schedule", "epochs", "seed")
 Options = Mapping[str, Any]
 Make = Callable[[], Executor]
 
