@@ -37,6 +37,8 @@ PROVED = [
     ("relu_layer", "dL/dz = c * (z > 0)"),
     ("regularization", "dL/dw = 2 X.T @ (X @ w - y)/n + 2 l2 w + l1 sign(w)"),
     ("dropout", "dL/dw = 2 (X * M).T @ (o - y) / n"),
+    ("update", "dL/dW = dW"),
+    ("update", "dL/db = db"),
 ]
 
 
@@ -245,3 +247,33 @@ def test_dropout_is_right_on_average() -> None:
         mean += chance * float(trace["o"][0])
         assert ((trace["L.d_w"] == 0) | (np.array(kept) == 1)).all()
     assert mean == pytest.approx(float((X @ w)[0]))
+
+
+def test_the_update_is_part_of_the_graph() -> None:
+    graph = program("update")
+    rng = np.random.default_rng(6)
+    X, W, b = rng.normal(size=(4, 3)), rng.normal(size=(3, 2)), rng.normal(size=2)
+    point = {"X": X, "Y": np.eye(2)[[0, 1, 1, 0]], "W": W, "b": b, "alpha": 0.1}
+    trace = gd.evaluate(gd.grad(graph, "L", ["W", "b"]), point)
+    for name in ("W", "b"):
+        expected = point[name] - 0.1 * trace[f"L.d_{name}"]
+        np.testing.assert_allclose(trace[f"{name}_next"], expected, rtol=1e-12)
+
+
+def test_the_rules_are_those_of_their_papers() -> None:
+    w, g, v, s, t = (np.array([1.0, -2.0]), np.array([0.5, 0.1]), np.array([0.2, 0.0]),
+                     np.array([0.1, 0.3]), 3.0)  # fmt: skip
+    trace = gd.evaluate(program("optimizers"), {"w": w, "g": g, "v": v, "s": s, "t": t})
+    m, u = 0.9 * v + 0.1 * g, 0.999 * s + 0.001 * g**2
+    adam = 0.001 * m / (1 - 0.9**t) / (np.sqrt(u / (1 - 0.999**t)) + 1e-8)
+    expected = {
+        "w_sgd": w - 0.01 * g,
+        "w_momentum": w - 0.01 * (0.9 * v + g),
+        "w_nesterov": w - 0.01 * (g + 0.9 * (0.9 * v + g)),
+        "w_adagrad": w - 0.01 * g / (np.sqrt(s + g**2) + 1e-10),
+        "w_rmsprop": w - 0.01 * g / (np.sqrt(0.99 * s + 0.01 * g**2) + 1e-8),
+        "w_adam": w - adam,
+        "w_adamw": w * (1 - 0.001 * 0.01) - adam,
+    }
+    for name, rule in expected.items():
+        np.testing.assert_allclose(trace[name], rule, rtol=1e-12, err_msg=name)
