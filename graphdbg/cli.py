@@ -166,7 +166,7 @@ def parser_for(command: str) -> argparse.ArgumentParser:
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--seed", type=int, default=0, metavar="N", help="of the random values (default: 0)")
+    add("--seed", type=_seed, default=0, metavar="N", help="of the random values (default: 0)")
     add("--shape", action="append", default=[], metavar="x=4,n", help="the shape of an input")
     add("--debug", action="store_true", help="show the traceback of an unexpected error")
 
@@ -302,6 +302,12 @@ class _Parser(argparse.ArgumentParser):
         message = message.replace(", name=value", "")  # argparse asks for what may be left out
         _complain("error", f"{message}\n(see {self.prog} --help; put -- before a formula with a -)")
         raise SystemExit(BAD_INPUT)
+
+
+def _seed(word: str) -> int:
+    if not word.strip().isdecimal():
+        raise argparse.ArgumentTypeError(f"found '{word}', expected a whole number from 0")
+    return int(word)
 
 
 def _complain(kind: str, message: str) -> None:

@@ -308,10 +308,17 @@ def test_a_rate_that_diverges_is_told_with_step_and_node() -> None:
         train(program, {"x": [-500.0, 900.0]}, lr=10.0, epochs=20)
 
 
+def test_an_update_that_diverges_is_told_with_its_node() -> None:
+    said = r"loss is nan at iteration 1 .* in the update of iteration 0, at '\w+' \(nan: division"
+    with pytest.raises(DivergedError, match=said):
+        train(LINE, line(), schedule="step_decay", pace={"every": 0}, epochs=3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ({"epochs": 0}, "found epochs 0, expected 1 or more"),
+        ({"seed": -1}, "found seed -1, expected 0 or more"),
         ({"batch": 0}, "found batch 0"),
         ({"early_stopping": 3}, "early stopping watches the validation loss"),
         ({"validation": 1.0}, "found validation 1.0, expected a share"),
@@ -423,6 +430,19 @@ def test_numpy_files(tmp_path: Path) -> None:
         (tmp_path / "bad.npz").write_bytes(content)
         with pytest.raises(GraphError, match="cannot read .*bad.npz' as a NumPy file"):
             data_for(gd.parse(NET), tmp_path / "bad.npz")
+
+
+def test_a_label_beyond_the_classes_is_named() -> None:
+    X, y = ring(8)
+    for label in (2.0, -1.0, 0.5):
+        with pytest.raises(ValueGivenError, match=rf"'y'\[3\] is {label:g}: .* from 0 to 1"):
+            data_for(gd.parse(NET), (X, np.where(np.arange(8) == 3, label, y)))
+
+
+@pytest.mark.parametrize("rate", [-1.0, float("nan"), float("inf")])
+def test_a_rate_that_is_none(rate: float) -> None:
+    with pytest.raises(GraphError, match=f"found learning rate {rate:g}, expected a finite one"):
+        train(LINE, line(), lr=rate)
 
 
 def test_complex_data_are_refused() -> None:
@@ -623,3 +643,13 @@ def test_a_run_is_written_without_matplotlib(
     monkeypatch.setattr("graphdbg.lazy.is_installed", lambda name: False)
     folders.save(train(LINE, line(), epochs=2), tmp_path / "run", {})
     assert not (tmp_path / "run" / "plots").exists()
+
+
+@pytest.mark.parametrize("command", [TRAIN, ["sweep", "net.gd", "--data", "data.csv", "--lr", "1"]])
+def test_plots_that_are_missing_are_said(
+    command: list[str], folder: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("graphdbg.lazy.is_installed", lambda name: False)
+    assert main([*command, "--epochs", "2", "-o", "out"]) == 0
+    assert "written to out\nno plots were drawn: plots need matplotlib" in capsys.readouterr().out

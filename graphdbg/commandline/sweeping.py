@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from .. import lazy
 from ..errors import GraphError
 from ..rendering.numbers import number
 from ..training import plots, sweeps
@@ -20,7 +19,7 @@ from ..training.rules import optimizer, schedule
 from ..training.sweeps import Make, Outcome
 from .loading import read_graph, target
 from .progress import bar
-from .training import numbers_of
+from .training import numbers_of, written
 
 OK, FAILED = 0, 1
 MOST_ROWS = 20  # of the table that is printed; the folder has all of them
@@ -110,10 +109,10 @@ def _write(folder: Path, found: list[Outcome]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "trials.csv").write_text(sweeps.table(found), "utf-8")
-        if lazy.is_installed("matplotlib") and found and "lr" in found[0].options:
+        if plots.available() and found and "lr" in found[0].options:
             for form in ("svg", "png"):
                 data = plots.drawn(lambda axes: plots.sweep(axes, found), form)
                 (folder / f"sweep.{form}").write_bytes(data)
     except OSError as error:
         raise GraphError(f"cannot write to '{folder}': {error.strerror}") from error
-    print(f"written to {folder}")
+    written(folder)

@@ -14,7 +14,7 @@ from .. import lazy
 from ..errors import GraphError
 from ..graph import Graph
 from ..rendering.numbers import number
-from ..training import folders
+from ..training import folders, plots
 from ..training.data import Data, data_for
 from ..training.loop import train as learn
 from ..training.runs import Epoch, Run
@@ -39,7 +39,7 @@ def train(args: Namespace) -> int:
     if args.output is not None:
         found = [f"iteration {at}: {each}" for at, each in watcher.found.values()]
         folders.save(run, Path(args.output), {**settings, "findings": found})
-        print(f"written to {args.output}")
+        written(args.output)
     if args.debug_run or args.step_run:
         return _open(args, run)
     return INTERRUPTED if run.stopped == "interrupted" else OK
@@ -110,6 +110,13 @@ def numbers_of(words: list[str]) -> dict[str, float]:
 
 
 # ------------------------------------------------------------------ what is shown
+
+
+def written(folder: str | Path) -> None:
+    """Say where a run or a sweep is, and what its folder lacks."""
+    print(f"written to {folder}")
+    if not plots.available():
+        print(f"no plots were drawn: {plots.MISSING}")
 
 
 def _losses(epoch: Epoch) -> str:

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import GraphError, ValueGivenError
 from ..graph import Graph, suggestion
-from ..ops import Input
+from ..ops import Gather, Input
 from ..sizes import Shape, names_in
 
 Array = NDArray[Any]
@@ -297,12 +297,22 @@ def _domain(graph: Graph, name: str, found: Array) -> Array:
     if op.domain == "OneHot" and found.ndim == len(op.shape) - 1:
         return _one_hot(name, found, op.shape[-1])
     if op.domain == "Label":
-        _whole(name, found, None)
+        _whole(name, found, _classes(graph, name))
     if op.domain == "Bool":
         _whole(name, found, 2)
     ones = (1,) * (len(op.shape) - 1)
     is_column = found.ndim == 1 and ones and op.shape[1:] == ones
     return found.reshape(-1, *ones) if is_column else found
+
+
+def _classes(graph: Graph, name: str) -> int | None:
+    """How many entries a label chooses from; None where the program does not say a number."""
+    label, sizes = graph.id(name), []
+    for op, args in zip(graph.ops, graph.args):
+        if isinstance(op, Gather):
+            axes = zip(args[1:], graph.shapes[args[0]])
+            sizes += [size for at, size in axes if at == label and isinstance(size, int)]
+    return min(sizes, default=None)
 
 
 def _one_hot(name: str, found: Array, size: Any) -> Array:

@@ -24,7 +24,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import __version__, lazy
+from .. import __version__
 from ..errors import GraphError
 from . import plots
 from .runs import Epoch, Progress, Run, State
@@ -46,7 +46,7 @@ def save(run: Run, folder: Path, settings: Mapping[str, Any]) -> None:
                            "stopped": run.stopped, "best": run.best, "classes": list(run.classes),
                            **settings}, indent=2, ensure_ascii=False)  # fmt: skip
         _write(folder / "settings.json", (text + "\n").encode("utf-8"))
-        if lazy.is_installed("matplotlib"):
+        if plots.available():
             (folder / "plots").mkdir(exist_ok=True)
             for name, data in plots.files(run).items():
                 _write(folder / "plots" / name, data)

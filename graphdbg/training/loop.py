@@ -78,7 +78,7 @@ def train(
     found = data if isinstance(data, Data) else data_for(graph, data, target)
     given = set(found.arrays) | set(masks or {})
     parameters = learned(graph, given)
-    _check(graph, found, parameters, epochs, batch, early_stopping, validation)
+    _check(graph, found, parameters, epochs, batch, early_stopping, validation, seed)
     rate = rule_of(optimizer).settings["lr"] if lr is None else lr
     default = Group((), optimizer, rate, schedule, settings or {}, pace or {})
     named = list(groups)
@@ -163,7 +163,7 @@ class Training:
             run.history.keep(iteration, state)
             loss, after = self.stepper.advance(state, iteration)
             if not np.isfinite(loss):
-                self._explain(state, iteration, loss)
+                self._explain(run, state, iteration, loss)
             run.losses.append(loss)
             before, state = state, after
         run.latest = (before, state)
@@ -206,22 +206,26 @@ class Training:
         run.stopped = f"early stopping: no better for {self.patience} epochs"
         return True
 
-    def _explain(self, state: State, iteration: int, loss: float) -> None:
-        """Raise DivergedError with the node in which the first such number arose."""
-        point = self.stepper.point(state, iteration)
-        trace = evaluate(self.step.graph, point)
-        wanted = [self.step.graph.id(self.step.of)]
+    def _explain(self, run: Run, state: State, iteration: int, loss: float) -> None:
+        """Raise DivergedError with the step and the node where the first such number arose."""
+        wanted, at, of = [self.step.of], iteration, state
+        if iteration and not all(np.isfinite(each).all() for each in state.values()):
+            at, of = iteration - 1, run.state(iteration - 1)  # the update before made it
+            wanted = list(self.step.updates.values())
+        graph = self.step.graph
+        trace = evaluate(graph, self.stepper.point(of, at))
         with np.errstate(all="ignore"):
-            found = nonfinite_nodes(self.step.graph, trace.arrays, wanted)
+            found = nonfinite_nodes(graph, trace.arrays, [graph.id(name) for name in wanted])
         if found:
             node, bad = next(iter(found.items()))
-            where = f" at '{self.step.graph.names[node]}' ({bad.value}: {bad.explanation})"
+            step = "" if at == iteration else f"in the update of iteration {at}, "
+            where = f"{step}at '{graph.names[node]}' ({bad.value}: {bad.explanation})"
         else:
             large = max(self.step.parameters, key=lambda x: float(np.max(np.abs(state[x]))))
-            where = f"; the largest parameter is '{large}'"
+            where = f"in the compiled step alone; the largest parameter is '{large}'"
         raise DivergedError(
             f"the loss is {loss} at iteration {iteration} (epoch "
-            f"{iteration // self.stepper.per_epoch}): the first number that is not finite arose"
+            f"{iteration // self.stepper.per_epoch}): the first number that is not finite arose "
             f"{where}. Try a smaller rate than {self.step.groups[0].rate:g}, smaller initial "
             "values, or inputs scaled to mean 0 and variance 1"
         )
@@ -263,7 +267,7 @@ def _size(name: str, dim: int | Size, dims: Mapping[str, int]) -> int:
 
 def _check(
     graph: Graph, data: Data, parameters: list[str], epochs: int, batch: int | None,
-    patience: int | None, validation: float,
+    patience: int | None, validation: float, seed: int,
 ) -> None:  # fmt: skip
     if not parameters:
         raise GraphError(
@@ -273,5 +277,7 @@ def _check(
     for what, value in (("epochs", epochs), ("batch", batch), ("early_stopping", patience)):
         if value is not None and value < 1:
             raise GraphError(f"found {what} {value}, expected 1 or more")
+    if seed < 0:
+        raise GraphError(f"found seed {seed}, expected 0 or more")
     if patience is not None and not validation:
         raise GraphError("early stopping watches the validation loss: hold samples out for it")

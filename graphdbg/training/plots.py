@@ -26,6 +26,11 @@ MISSING = "plots need matplotlib: pip install 'graphdbg[plots]'"
 Draw = Callable[[Any], None]
 
 
+def available() -> bool:
+    """Whether plots can be drawn here; `MISSING` says what to do where they can't."""
+    return lazy.is_installed("matplotlib")
+
+
 def files(run: Run) -> dict[str, bytes]:
     """The plots of a run by file name: losses, gradient norms, update ratios, the rate.
 
@@ -45,7 +50,7 @@ def files(run: Run) -> dict[str, bytes]:
 
 def drawn(draw: Draw, form: str) -> bytes:
     """What `draw` puts on axes, as SVG or PNG; GraphError where matplotlib is missing."""
-    if not lazy.is_installed("matplotlib"):
+    if not available():
         raise GraphError(MISSING)
     matplotlib = lazy.matplotlib()
     figure_of = matplotlib.figure.Figure

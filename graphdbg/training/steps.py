@@ -8,6 +8,7 @@ has a t or an lr of its own, they are called `t.step` and `lr.step`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +33,8 @@ class Group:
     """Parameters that are updated alike, as the parameter groups of torch.optim.
 
     `parameters` of () are all that no other group has. `settings` are the rule's (rho, beta1, ...),
-    `pace` those of the schedule (every, factor, ...).
+    `pace` those of the schedule (every, factor, ...). Raises GraphError for a rate that is negative
+    or not finite.
     """
 
     parameters: tuple[str, ...] = ()
@@ -41,6 +43,10 @@ class Group:
     schedule: str = "constant"
     settings: Mapping[str, float] = field(default_factory=dict)
     pace: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate < math.inf:
+            raise GraphError(f"found learning rate {self.rate:g}, expected a finite one from 0")
 
 
 @dataclass(frozen=True, eq=False)
