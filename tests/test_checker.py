@@ -499,6 +499,16 @@ def test_zero_times_infinity() -> None:
     assert not product.ok
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "said"),
+    [(-2.0, 0.5, "outside the domain"), (0.0, -1.0, "outside the domain"),
+     (-1e200, 2.0, "overflows"), (1e200, 2.0, "overflows")],
+)  # fmt: skip
+def test_a_power_overflows_or_has_no_value(x: float, y: float, said: str) -> None:
+    found = check(gd.parse("f = x^y"), {"x": x, "y": y}).nonfinite[0]
+    assert found.node == "f" and said in found.explanation
+
+
 def test_a_harmless_infinity_is_told_and_passes() -> None:
     report = check(gd.parse("f = 1/(1 + exp(x)) + x"), {"x": 800.0})
     found = report.nonfinite[0]

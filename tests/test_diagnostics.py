@@ -122,6 +122,11 @@ def test_start() -> None:
     assert [each.node for each in found] == ["W2"] and found[0].number > 10
     later = Moment(spread.trace, spread.backward, spread.parameters, losses=[2.0, 1.0])
     assert not diagnose(later, only("poor initialisation", "sagemaker"))
+    faint = moment(given={"W2": 1e-6 * spread.trace["W2"]})
+    found = [each for each in diagnose(faint, only("poor initialisation", "sagemaker"))
+             if each.limit == 1e-3]  # fmt: skip
+    low, high = np.percentile(faint.gradient("W1"), [5, 95])
+    assert [(each.node, each.number) for each in found] == [("∂L/∂W1", high - low)]
     zero = moment(given={"W1": np.zeros((8, 8))})
     assert [each.node for each in diagnose(zero, only("all zero", "sagemaker"))] == ["W1"]
 
@@ -154,6 +159,31 @@ def test_losses() -> None:
     assert not at("cs231n", **patient)
     patient["validation"][0] = 1.3
     assert rules(at("cs231n", **patient)) == {"overfitting"}
+
+
+def test_big_values_are_found_where_they_arise() -> None:
+    found = diagnose(moment(activation="relu", given={"b1": np.full(8, 3e10)}), "nanguard")
+    assert ("b1", 3e10) in [(each.node, each.number) for each in found]
+    assert "h2" not in {each.node for each in found} and rules(found) == {"big value"}
+    assert not diagnose(moment(activation="relu", given={"b1": np.full(8, 3e2)}), "nanguard")
+
+
+@pytest.mark.parametrize("one_hot", [False, True])
+def test_rare_classes(one_hot: bool) -> None:
+    kind = "OneHot[n, 2]" if one_hot else "Label[n]"
+    graph = gd.grad(gd.parse(f"y: {kind}\nw: Real\nL = w^2 + 0*sum(y)"), "L", ["w"])
+
+    def at(rare: int, count: int) -> list[Finding]:
+        y = (np.arange(count) < rare).astype(float)
+        data = {"y": np.stack([1 - y, y], axis=1) if one_hot else y}
+        trace = gd.evaluate(graph, {"w": 1.0, **data})
+        seen = Moment(trace, graph.passes[-1], ("w",), data=data)
+        return diagnose(seen, only("class imbalance", "sagemaker"))
+
+    found = at(40, 600)
+    assert [(each.node, each.number) for each in found] == [("y", 14.0)]
+    assert "560 samples, another 40" in found[0].said
+    assert not at(60, 600) and not at(10, 499)
 
 
 def test_an_unknown_profile_is_refused() -> None:

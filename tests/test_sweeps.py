@@ -161,6 +161,10 @@ def test_the_command(
     out = capsys.readouterr().out
     assert "8 trials, 0 failed; best: lr " in out and "written to out" in out
     assert len(Path("out/trials.csv").read_text("utf-8").splitlines()) == 9
+    assert main([*words, "--lr", "1e300,1e301", "-o", "bad"]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 trials, 2 failed; none has a result: the loss is inf at iteration" in said
+    assert "best" not in said and Path("bad/trials.csv").exists()
     monkeypatch.setattr("graphdbg.lazy.distributed", _no_cluster)
     refused = [
         (["--lr", "x"], "expected numbers"),

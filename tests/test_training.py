@@ -308,6 +308,12 @@ def test_a_rate_that_diverges_is_told_with_step_and_node() -> None:
         train(program, {"x": [-500.0, 900.0]}, lr=10.0, epochs=20)
 
 
+def test_the_untaken_branch_of_a_where_is_not_blamed() -> None:
+    program = "x: Real[n]\nw: Real\nE = sum(where(x > 0, log(x), 0)) + sum((w*x - 1)^2)"
+    with pytest.raises(DivergedError, match=r"at 'q\d+' \(inf: pow\(\S+, 2\) overflows\)"):
+        train(program, {"x": [-1.0, 2.0]}, lr=1e8, epochs=300)
+
+
 def test_an_update_that_diverges_is_told_with_its_node() -> None:
     said = r"loss is nan at iteration 1 .* in the update of iteration 0, at '\w+' \(nan: division"
     with pytest.raises(DivergedError, match=said):

@@ -185,10 +185,12 @@ def _cause(op: Any, operands: list[NDArray[Any]], picked: list[float | None]) ->
     if name in ("log", "log1p") and a <= 0:
         inside = a if name == "log" else a + 1
         return f"{name}({a:g}): the logarithm of {'0' if inside == 0 else 'a negative number'}"
-    if name in ("sqrt", "arcsin", "arccos", "pow"):
-        shown = ", ".join(f"{each:.6g}" for each in (a, *rest))
-        return f"{name}({shown}) is outside the domain or without a bound"
     shown = ", ".join(f"{each:.6g}" for each in (a, *rest))
+    is_outside = name in ("sqrt", "arcsin", "arccos")
+    if name == "pow":
+        is_outside = a == 0 or (a < 0 and b != np.floor(b))
+    if is_outside:
+        return f"{name}({shown}) is outside the domain or without a bound"
     return f"{name}({shown}) overflows"
 
 

@@ -38,12 +38,12 @@ def sweep(args: Namespace) -> int:
     axes = _axes(args)
     tried = [{**axis, **fixed} for axis in sweeps.trials(axes)]
     text = graph.source.text if graph.source else ""
-    ended: list[Outcome] = []
+    best = [float("inf")]  # after each trial that has ended
     with bar("trial", len(tried)) as move:
 
         def told(outcome: Outcome) -> None:
-            ended.append(outcome)
-            move(len(ended), f"best {min(each.score for each in ended):.5g}")
+            best.append(min(best[-1], outcome.score))
+            move(len(best) - 1, f"best {best[-1]:.5g}")
 
         found = sweeps.sweep(text, data, tried, slots=_slots(args), told=told)
     varied = [{name: each.options[name] for name in axes} for each in found]
@@ -102,7 +102,8 @@ def _say(found: list[Outcome], count: int) -> None:
                       for name, value in best.options.items())  # fmt: skip
     failed = sum(bool(each.error) for each in found)
     left = f", {count - len(found)} not run" if count > len(found) else ""
-    console.print(f"{len(found)} trials, {failed} failed{left}; best: {words}", style="bold")
+    told = f"none has a result: {best.error}" if best.error else f"best: {words}"
+    console.print(f"{len(found)} trials, {failed} failed{left}; {told}", style="bold")
 
 
 def _write(folder: Path, found: list[Outcome]) -> None:

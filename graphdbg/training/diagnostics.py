@@ -31,7 +31,7 @@ class Moment:
     `trace` holds every number of the step's graph, `parameters` name the inputs that are learned
     (in the order of the tape), `after` their values after the update; `before` are their values at
     earlier steps, the last one first. `losses` are those up to now, `train` and `validation` those
-    by epoch.
+    by epoch. `data` are the arrays that are learned from, all samples of them.
     """
 
     trace: Trace
@@ -42,6 +42,7 @@ class Moment:
     losses: Sequence[float] = ()
     train: Sequence[float] = ()
     validation: Sequence[float] = ()
+    data: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def graph(self) -> Graph:
@@ -163,6 +164,16 @@ def _not_finite(moment: Moment, limits: Thresholds) -> Iterator[Found]:
         yield names[node], float("nan"), float("inf"), f"{bad.value} arises: {bad.explanation}"
 
 
+def _big(moment: Moment, limits: Thresholds) -> Iterator[Found]:
+    """Finite numbers of a size that soon overflows: the nodes at which it arises."""
+    graph, arrays = moment.graph, moment.trace.arrays
+    sizes = [float(np.max(np.abs(each), initial=0)) for each in arrays]
+    for at, size in enumerate(sizes):
+        inherited = any(sizes[arg] > limits["size"] for arg in graph.args[at])
+        if limits["size"] < size < np.inf and not inherited:
+            yield graph.names[at], size, limits["size"], f"its largest entry is {size:.3g}"
+
+
 # ------------------------------------------------------------------ activations
 
 
@@ -213,9 +224,15 @@ def _update_ratio(moment: Moment, limits: Thresholds) -> Iterator[Found]:
 
 
 def _poor_start(moment: Moment, limits: Thresholds) -> Iterator[Found]:
-    """Variances of the layers' weights that are far apart, before anything was learned."""
+    """Before anything was learned: weights whose variances are far apart, gradients all alike."""
     if len(moment.losses) > 1:
         return
+    for name in moment.parameters:
+        if moment.trace[name].ndim > 1:
+            low, high = np.percentile(moment.gradient(name), [5, 95])
+            if high - low < limits["spread"]:
+                said = f"nine tenths of it lie within {high - low:.2g}"
+                yield moment.named(name), float(high - low), limits["spread"], said
     spread = {name: float(np.var(moment.trace[name])) * moment.trace[name].shape[0]
               for name in moment.parameters if moment.trace[name].ndim > 1}  # fmt: skip
     spread = {name: size for name, size in spread.items() if size > 0}
@@ -247,7 +264,23 @@ def _unchanged(moment: Moment, limits: Thresholds) -> Iterator[Found]:
             yield name, 0.0, limits["relative"], f"it has not changed in {steps} steps"
 
 
-# ------------------------------------------------------------------ losses
+# ------------------------------------------------------------------ data and losses
+
+
+def _imbalance(moment: Moment, limits: Thresholds) -> Iterator[Found]:
+    """Labels of which one is far more frequent than another, where there are enough of them."""
+    for name, labels in moment.data.items():
+        domain = getattr(moment.graph[name].op, "domain", None)
+        if domain == "OneHot":
+            counts = labels.reshape(-1, labels.shape[-1]).sum(axis=0)
+        elif domain in ("Label", "Bool"):
+            counts = np.unique(labels, return_counts=True)[1]
+        else:
+            continue
+        if counts.sum() >= limits["samples"] and counts.max() > limits["ratio"] * counts.min():
+            ratio = float(counts.max() / counts.min())
+            said = f"one class has {counts.max():.0f} samples, another {counts.min():.0f}"
+            yield name, ratio, limits["ratio"], said
 
 
 def _not_decreasing(moment: Moment, limits: Thresholds) -> Iterator[Found]:
@@ -282,6 +315,8 @@ RULES = {
              "try a leaky relu, smaller initial biases, or a smaller rate"),
         Rule("exploding tensor", _not_finite,
              "try a smaller rate, or the stable form of the function that overflows"),
+        Rule("big value", _big,
+             "try a smaller rate, or inputs scaled to mean 0 and variance 1"),
         Rule("dead relu", _dead,
              "try a smaller rate, a positive initial bias, or a leaky relu"),
         Rule("saturation", _saturated,
@@ -293,6 +328,8 @@ RULES = {
         Rule("all zero", _all_zero, "draw the initial weights at random"),
         Rule("unchanged", _unchanged,
              "see whether it is used at all (graphdbg step), and try a larger rate"),
+        Rule("class imbalance", _imbalance,
+             "weigh the classes in the loss, or draw the rare one more often"),
         Rule("loss not decreasing", _not_decreasing,
              "try a smaller rate; if the loss does not move at all, a larger one"),
         Rule("overfitting", _overfitting,

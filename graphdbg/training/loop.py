@@ -216,8 +216,9 @@ class Training:
         trace = evaluate(graph, self.stepper.point(of, at))
         with np.errstate(all="ignore"):
             found = nonfinite_nodes(graph, trace.arrays, [graph.id(name) for name in wanted])
-        if found:
-            node, bad = next(iter(found.items()))
+        spoiling = [(node, bad) for node, bad in found.items() if not bad.harmless]
+        if spoiling:
+            node, bad = spoiling[0]
             step = "" if at == iteration else f"in the update of iteration {at}, "
             where = f"{step}at '{graph.names[node]}' ({bad.value}: {bad.explanation})"
         else:

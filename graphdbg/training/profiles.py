@@ -36,10 +36,11 @@ PROFILES = {
                 "dead relu": {"active": 0.01, "share": 0.5},
                 "saturation": {"slope": 1e-7, "share": 0.5},
                 "update ratio": {"small": 1e-8, "large": 10.0},
-                "poor initialisation": {"variance": 10.0},
+                "poor initialisation": {"variance": 10.0, "spread": 1e-3},
                 "all zero": {},
                 "unchanged": {"steps": 3, "relative": 1e-5, "absolute": 1e-8},
                 "loss not decreasing": {"steps": 10},
+                "class imbalance": {"ratio": 10.0, "samples": 500},
                 "overfitting": {"ratio": 0.1, "patience": 1},
             },
         ),
@@ -75,6 +76,11 @@ PROFILES = {
                 "dead relu": {"active": 0.01, "share": 0.5},
                 "overfitting": {"ratio": 0.1, "patience": 5},
             },
+        ),
+        Profile(
+            "nanguard",
+            "NanGuardMode of Theano, with its defaults",
+            {"exploding tensor": {}, "big value": {"size": 1e10}},
         ),
     )
 }

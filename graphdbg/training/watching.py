@@ -30,6 +30,7 @@ class Watcher:
             trace, run.step.graph.passes[-1], names, {name: after[name] for name in names},
             self._before, run.losses, [each.loss for each in run.epochs],
             [each.validation for each in run.epochs if each.validation is not None],
+            run.history.stepper.data.arrays,
         )  # fmt: skip
         fresh = []
         for each in diagnose(moment, self.profile):
