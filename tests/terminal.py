@@ -1,7 +1,8 @@
 """graphdbg in a real terminal: a process in a pseudo-terminal, keys sent, text waited for.
 
 The process is not forked from this one, whose threads (JAX has some) a fork would hang: a small
-program of Python's takes the terminal as its own and becomes graphdbg.
+program of Python's takes the terminal as its own and becomes graphdbg. Ctrl-C reaches it as in a
+shell, also where the tests themselves were started with that signal ignored (`nohup pytest &`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ ESCAPES = re.compile(r"\x1b(\[[0-9;?<>=]*[A-Za-z]|\][^\x07]*\x07|[()][A-Z0-9]|[=
 PATIENCE = 20  # seconds until something that has to appear counts as missing
 SIZES = ("COLUMNS", "LINES")  # would go before the terminal's size; readline sets them unseen
 TAKE = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "import fcntl, os, signal, sys, termios; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
     "os.execve(sys.executable, [sys.executable, '-m', 'graphdbg', *sys.argv[1:]], "
     "{key: word for key, word in os.environ.items() if key not in ('COLUMNS', 'LINES')})"
 )
