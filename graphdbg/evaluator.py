@@ -223,27 +223,41 @@ def _pad(op: ops.Pad, args: list[Array], dims: Dims) -> Array:
     return result
 
 
-def indices(args: list[Array], shape: tuple[int, ...]) -> tuple[Array, ...]:
-    """Index operands as integers within `shape`; ValueGivenError where one is outside."""
+def _indices(args: list[Array]) -> tuple[Array, ...]:
+    """Index operands as integers; ValueGivenError where one is no whole number."""
     result = []
-    for array, size in zip(args, shape, strict=False):
-        whole = np.asarray(array).astype(np.intp)
-        if np.any(whole != array):
+    for array in map(np.asarray, args):
+        found = array.astype(np.intp)
+        if (found != array).any():
             raise ValueGivenError("an index is not a whole number")
-        if np.any((whole >= size) | (whole < -size)):
-            bad = whole[(whole >= size) | (whole < -size)].flat[0]
-            raise ValueGivenError(f"index {bad} is out of range for an axis of size {size}")
-        result.append(whole)
+        result.append(found)
     return tuple(result)
 
 
+def _outside(found: tuple[Array, ...], shape: tuple[int, ...]) -> ValueGivenError:
+    """The error for the first index that NumPy, which looks at all of them, has refused."""
+    for index, size in zip(found, shape, strict=False):
+        bad = index[(index >= size) | (index < -size)]
+        if bad.size:
+            break
+    return ValueGivenError(f"index {bad.flat[0]} is out of range for an axis of size {size}")
+
+
 def _gather(op: ops.Gather, args: list[Array], dims: Dims) -> Array:
-    return np.asarray(args[0][indices(args[1:], args[0].shape)])
+    found = _indices(args[1:])
+    try:
+        return np.asarray(args[0][found])
+    except IndexError:
+        raise _outside(found, args[0].shape) from None
 
 
 def _scatter(op: ops.Scatter, args: list[Array], dims: Dims) -> Array:
     result = np.zeros(_shape(op.shape, dims), dtype=args[0].dtype)
-    np.add.at(result, indices(args[1:], result.shape), args[0])
+    found = _indices(args[1:])
+    try:
+        np.add.at(result, found, args[0])
+    except IndexError:
+        raise _outside(found, result.shape) from None
     return result
 
 
