@@ -108,7 +108,7 @@ def summed(ends):
 
 def app(*arguments):
     """`graphdbg step` as the installed script starts it."""
-    code = "import sys\nfrom graphdbg.cli import main\nsys.exit(main())"
+    code = "import sys\nfrom graphdbg.commandline.cli import main\nsys.exit(main())"
     return (sys.executable, "-c", code, "step", *arguments)
 
 

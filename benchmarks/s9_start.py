@@ -32,7 +32,7 @@ def process(*arguments, reveals=()):
 
 def command(*arguments, before=""):
     """The command line as its installed script starts it, after other code if need be."""
-    code = f"import sys\n{before}\nfrom graphdbg.cli import main\nsys.exit(main())"
+    code = f"import sys\n{before}\nfrom graphdbg.commandline.cli import main\nsys.exit(main())"
     return (sys.executable, "-c", code, *arguments)
 
 

@@ -2,7 +2,7 @@
 
     python docs/refresh.py
 
-The tests compare the pages with the program (tests/test_docs.py), so that neither goes stale.
+The tests compare the pages with the program (tests/house/test_docs.py), so that neither goes stale.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from graphdbg import cli
+from graphdbg.commandline import cli
 from graphdbg.stepping.commands import COMMANDS
 
 ROOT = Path(__file__).parent.parent

@@ -6,19 +6,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .checker import check
-    from .compiler import compile
+    from .calculus.gradients import grad
+    from .checking.checker import check
+    from .compiling.compiler import compile
     from .derivations import derive
     from .errors import GraphError
-    from .evaluator import evaluate
-    from .exports import render, to_dot, to_html, to_text
-    from .formulas import Formula, hessian, jacobian, local, upstream
-    from .gradients import grad
-    from .graph import Graph, Node
-    from .networks import mlp
-    from .parser import parse
-    from .proofs import prove
-    from .session import Frame, Session
+    from .formulas.formulary import Formula, hessian, jacobian, local, upstream
+    from .formulas.proofs import prove
+    from .language.networks import mlp
+    from .language.parser import parse
+    from .numbers.evaluator import evaluate
+    from .publishing.exports import render, to_dot, to_html, to_text
+    from .stepping.session import Frame, Session
+    from .tape.graph import Graph, Node
     from .training.loop import train
 
 __version__ = "0.1.0"
@@ -50,19 +50,19 @@ __all__ = [
 ]
 
 _MODULES = {
-    "checker": ("check",),
-    "compiler": ("compile",),
+    "checking.checker": ("check",),
+    "compiling.compiler": ("compile",),
     "derivations": ("derive",),
     "errors": ("GraphError",),
-    "evaluator": ("evaluate",),
-    "exports": ("render", "to_dot", "to_html", "to_text"),
-    "formulas": ("Formula", "hessian", "jacobian", "local", "upstream"),
-    "gradients": ("grad",),
-    "graph": ("Graph", "Node"),
-    "networks": ("mlp",),
-    "parser": ("parse",),
-    "proofs": ("prove",),
-    "session": ("Frame", "Session"),
+    "numbers.evaluator": ("evaluate",),
+    "publishing.exports": ("render", "to_dot", "to_html", "to_text"),
+    "formulas.formulary": ("Formula", "hessian", "jacobian", "local", "upstream"),
+    "calculus.gradients": ("grad",),
+    "tape.graph": ("Graph", "Node"),
+    "language.networks": ("mlp",),
+    "language.parser": ("parse",),
+    "formulas.proofs": ("prove",),
+    "stepping.session": ("Frame", "Session"),
     "training.loop": ("train",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

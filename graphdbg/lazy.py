@@ -68,8 +68,8 @@ def app(name: str) -> Any:
 
 
 def formulas() -> Any:
-    """The module `graphdbg.formulas`."""
-    return module("formulas")
+    """The module `graphdbg.formulas.formulary`."""
+    return module("formulas.formulary")
 
 
 def module(name: str) -> ModuleType:

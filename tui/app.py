@@ -21,8 +21,8 @@ from textual.theme import BUILTIN_THEMES
 from textual.widgets import Static
 
 from graphdbg.errors import GraphError
-from graphdbg.graph import suggestion
 from graphdbg.stepping.commands import COMMANDS, find
+from graphdbg.tape.graph import suggestion
 
 from . import lazy
 from .keys import LONG, ON_NODE, PAN, TYPED, TYPING, bindings, footer

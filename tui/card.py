@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from graphdbg import Formula, Session
 from graphdbg.checking.verdicts import Report
-from graphdbg.graph import NONE
-from graphdbg.operations import operation
 from graphdbg.rendering import numbers
-from graphdbg.sizes import to_text
 from graphdbg.stepping import narration
 from graphdbg.stepping.frames import Operand, accumulated_at
 from graphdbg.stepping.show import UNKNOWN, brief
 from graphdbg.stepping.walk import BACKWARD, SUBSTEPS, Kind
+from graphdbg.tape.graph import NONE
+from graphdbg.tape.operations import operation
+from graphdbg.tape.sizes import to_text
 
 from .pieces import Row
 

@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 
 from graphdbg import Formula, GraphError, Session
 from graphdbg.checking.verdicts import Report
-from graphdbg.graph import NONE
-from graphdbg.interpreter import Interpreter
 from graphdbg.rendering import numbers
 from graphdbg.rendering.cards import ARRAY_ROOM, SCALAR_ROOM, ZOOMS, Look
 from graphdbg.rendering.picture import Picture, rows
 from graphdbg.stepping import narration
 from graphdbg.stepping.commands import find
 from graphdbg.stepping.frames import accumulated_at
+from graphdbg.stepping.interpreter import Interpreter
 from graphdbg.stepping.replies import Reply
 from graphdbg.stepping.scope import Scope
 from graphdbg.stepping.walk import BACKWARD, Kind
+from graphdbg.tape.graph import NONE
 
 from .card import Card, Findings
 from .pieces import Row

@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .. import ops, sizes
-from ..batching import lift, repeat
-from ..builder import Builder
-from ..sizes import Dim, Shape
+from ..calculus.batching import lift, repeat
+from ..tape import ops, sizes
+from ..tape.builder import Builder
+from ..tape.sizes import Dim, Shape
 
 Ties = tuple[int | None, ...]  # per axis of a node: the axis of the entry that it equals, or None
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import ops, sizes
-from ..batching import lift, repeat
-from ..builder import Builder
-from ..evaluator import evaluate
-from ..graph import Graph
-from ..sampling import sample
-from ..scalars import TABLE
+from ..calculus.batching import lift, repeat
+from ..numbers.evaluator import evaluate
+from ..numbers.sampling import sample
+from ..tape import ops, sizes
+from ..tape.builder import Builder
+from ..tape.graph import Graph
+from ..tape.scalars import TABLE
 from .cones import Cone
 from .runner import Dims, Runner, Values
 
@@ -307,7 +307,7 @@ def agrees(
 ) -> float:
     """To how many digits a node holds the gradient of `of` with respect to `wrt`: see `Witness`.
 
-    >>> from graphdbg.gradients import grad
+    >>> from graphdbg.calculus.gradients import grad
     >>> b = Builder()
     >>> g = grad(b.build({"f": b.map("exp", b.input("x"))}))
     >>> agrees(g, "f", "x", "f.d_x") > 9, agrees(g, "f", "x", "x") < 1

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import ops, scalars
-from ..gradients import active_nodes
-from ..graph import NONE, PHASES, Graph, Pass
+from ..calculus.gradients import active_nodes
+from ..tape import ops, scalars
+from ..tape.graph import NONE, PHASES, Graph, Pass
 from .differences import KINKS, is_kinked
 from .runner import Values
 from .verdicts import Kink, NonFinite

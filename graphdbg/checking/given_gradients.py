@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ValueGivenError
-from ..evaluator import Trace
-from ..graph import Graph, Pass, suggestion
+from ..numbers.evaluator import Trace
+from ..tape.graph import Graph, Pass, suggestion
 from .differences import LEVELS, RATIO, Probe, moved, ridders
 from .verdicts import Given
 

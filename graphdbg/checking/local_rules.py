@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import ops, scalars
-from ..gradients import active_nodes
-from ..graph import Graph, Pass
+from ..calculus.gradients import active_nodes
+from ..tape import ops, scalars
+from ..tape.graph import Graph, Pass
 from .differences import EPS
 from .node_slopes import RTOL, Line, Slope
 from .runner import Dims, Step, Values, step_of

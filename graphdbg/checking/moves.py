@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import ops, sizes
-from ..graph import Graph, Pass
+from ..tape import ops, sizes
+from ..tape.graph import Graph, Pass
 from .differences import EPS, KINKED_STEP, SIGNS, SMOOTH_STEP, Probe
 from .runner import Dims, Values
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import ops, scalars
-from ..evaluator import RULES
+from ..numbers.evaluator import RULES
+from ..tape import ops, scalars
 from .differences import (
     EPS,
     KINKED_STEP,

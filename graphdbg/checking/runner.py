@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import ops
-from ..builder import Builder
-from ..evaluator import RULES
-from ..graph import Graph
-from ..scalars import TABLE
+from ..numbers.evaluator import RULES
+from ..tape import ops
+from ..tape.builder import Builder
+from ..tape.graph import Graph
+from ..tape.scalars import TABLE
 
 Array = NDArray[np.float64]
 Values = list[Any]  # the arrays of a tape, by node id

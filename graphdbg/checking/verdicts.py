@@ -222,7 +222,7 @@ class Report:
         return _plain(data)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        found: dict[str, str] = lazy.module("notebooks").report(self)
+        found: dict[str, str] = lazy.module("publishing.notebooks").report(self)
         return found
 
     def __str__(self) -> str:

@@ -10,16 +10,18 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from .. import __version__, formulas, proofs
-from ..checker import check
-from ..evaluator import Trace, evaluate
-from ..explanations import Explanations
-from ..formulas import Formula
-from ..gradients import grad, names_of
-from ..graph import Graph
+from .. import __version__
+from ..calculus.gradients import grad, names_of
+from ..checking.checker import check
+from ..formulas import formulary as formulas
+from ..formulas import proofs
+from ..formulas.explanations import Explanations
+from ..formulas.formulary import Formula
+from ..numbers.evaluator import Trace, evaluate
 from ..rendering import equations, page, report, schema
 from ..rendering.report import Texts
-from ..sizes import to_text
+from ..tape.graph import Graph
+from ..tape.sizes import to_text
 from .loading import Loaded, chosen, listed, load, read_graph, target
 
 OK, FAILED = 0, 1

@@ -7,10 +7,10 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from .. import exports
 from ..drawing import films
 from ..errors import GraphError
-from ..session import Session
+from ..publishing import exports
+from ..stepping.session import Session
 from . import opening
 
 OK = 0

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..assignments import Array, read_assignments
 from ..errors import GraphError, ShapeError, SourceError, ValueGivenError
-from ..evaluator import bind
-from ..graph import Graph, suggestion
-from ..parser import parse
-from ..sampling import sample
+from ..language.parser import parse
+from ..numbers.assignments import Array, read_assignments
+from ..numbers.evaluator import bind
+from ..numbers.sampling import sample
+from ..tape.graph import Graph, suggestion
 
 FILE_NAME = re.compile(r"[^\s=+*@()\[\]]+\.(gd|py|txt)")
 DECLARATION = re.compile(r"\w\s*:\s*[A-Z]\w*\s*\[")

@@ -13,13 +13,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .. import lazy
+from ..calculus.gradients import grad
 from ..errors import GraphError
-from ..gradients import grad
-from ..graph import Graph
+from ..tape.graph import Graph
 from . import loading
 
 if TYPE_CHECKING:
-    from ..session import Session
+    from ..stepping.session import Session
 
 
 def session(args: Namespace) -> Session:
@@ -37,7 +37,7 @@ def opener(args: Namespace) -> Callable[[], Session]:
     if args.load:
         if args.source or args.wrt or args.of:
             raise GraphError("--load brings its own program: leave SOURCE, --of and --wrt out")
-        loaded_session = lazy.module("interpreter").load(args.load)
+        loaded_session = lazy.module("stepping.interpreter").load(args.load)
         return lambda: loaded_session
     if not args.source:
         raise GraphError("expected SOURCE, a formula or the file of a program, or --load FILE")
@@ -53,7 +53,7 @@ def _made(loaded: loading.Loaded, of: str | None, wrt: list[str] | None) -> Sess
     graph: Graph = loaded.graph
     if of is not None:
         graph = grad(graph, of=of, wrt=wrt)
-    made: Session = lazy.module("session").Session(graph, loaded.point, seed=loaded.seed)
+    made: Session = lazy.module("stepping.session").Session(graph, loaded.point, seed=loaded.seed)
     made.drawn = loaded.drawn
     return made
 

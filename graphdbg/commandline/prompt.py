@@ -16,9 +16,9 @@ from pathlib import Path
 
 from .. import lazy
 from ..errors import GraphError
-from ..interpreter import Interpreter
-from ..records import text_of
-from ..session import Session
+from ..stepping.interpreter import Interpreter
+from ..stepping.session import Session
+from ..tape.records import text_of
 from . import opening, painting
 
 PROMPT = "(gd) "

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from .. import lazy
 from ..errors import GraphError
-from ..graph import Graph
 from ..rendering.numbers import number
+from ..tape.graph import Graph
 from ..training import folders, plots
 from ..training.data import Data, data_for
 from ..training.loop import train as learn
@@ -152,7 +152,7 @@ def _table(run: Run) -> Table:
 
 def _open(args: Namespace, run: Run) -> int:
     """The prompt or the app on the run."""
-    session = lazy.module("session").Session(
+    session = lazy.module("stepping.session").Session(
         run.step.graph, run.point(0), of=run.step.of, seed=args.seed, run=run
     )
     if args.step_run:

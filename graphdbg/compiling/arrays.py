@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import evaluator
-from ..scalars import TABLE
+from ..numbers import evaluator
+from ..tape.scalars import TABLE
 from .blocks import faster_product
 from .memory import Memory, Outputs
 from .programs import MASKS, Ints, Program

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import lazy, ops
+from .. import lazy
+from ..tape import ops
 from .levels import Floats, Tape, operand_columns
 
 Array = NDArray[Any]

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import ops
-from ..gradients import without_collection
-from ..graph import Graph
-from ..scalars import TABLE
+from ..calculus.gradients import without_collection
+from ..tape import ops
+from ..tape.graph import Graph
+from ..tape.scalars import TABLE
 from .scalar import OWN
 
 Array = NDArray[Any]

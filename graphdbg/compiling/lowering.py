@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import evaluator, ops, sizes
-from ..builder import LETTERS
-from ..graph import Graph
+from ..numbers import evaluator
+from ..tape import ops, sizes
+from ..tape.builder import LETTERS
+from ..tape.graph import Graph
 from .products import align, contract
 from .programs import Ints, Program
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from ..scalars import TABLE
+from ..tape.scalars import TABLE
 
 Ints = tuple[int, ...]
 MASKS = frozenset(("gt", "ge", "lt", "le", "eq", "ne", "guard"))  # whose values are 0 and 1

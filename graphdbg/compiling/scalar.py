@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..scalars import TABLE
+from ..tape.scalars import TABLE
 from .programs import Ints, Program
 
 KINDS = frozenset(("input", "number", "map"))

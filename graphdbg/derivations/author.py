@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 from numpy.typing import ArrayLike
 
-from .. import ops
+from ..calculus.gradients import names_of, output_id, require_scalar
 from ..checking.findings import CONVENTIONS
 from ..errors import DifferentiationError
-from ..evaluator import evaluate
-from ..gradients import names_of, output_id, require_scalar
-from ..graph import Graph, cone
-from ..stamps import Stamp
+from ..formulas.stamps import Stamp
+from ..numbers.evaluator import evaluate
+from ..tape import ops
+from ..tape.graph import Graph, cone
 from . import expressions
 from .evidence import Evidence, Found
 from .expressions import LONGEST_LOCAL, Expression

@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ..errors import UncheckedFormulaError, ValueGivenError
-from ..evaluator import Trace, evaluate
-from ..formulas import Formula, Formulary
-from ..graph import Graph
-from ..stamps import Derivative
+from ..formulas.formulary import Formula, Formulary
+from ..formulas.stamps import Derivative
+from ..numbers.evaluator import Trace, evaluate
 from ..symbolic.terms import TooLarge
+from ..tape.graph import Graph
 from . import expressions
 from .expressions import Expression
 from .plan import Plan

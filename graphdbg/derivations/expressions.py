@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import ops
-from ..formulas import Formula
-from ..graph import Call, Graph
+from ..formulas.formulary import Formula
 from ..rendering import numbers
 from ..rendering.numbers import MOST_COLUMNS
-from ..sizes import Dim, Shape, Size
+from ..tape import ops
+from ..tape.graph import Call, Graph
+from ..tape.sizes import Dim, Shape, Size
 from ..typesetting import typeset
 from ..typesetting.latex_notation import LatexWriter, in_text, latex_name, typed
 from ..typesetting.leaves import Names, leaf_tree

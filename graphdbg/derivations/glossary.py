@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .. import ops
-from ..graph import Call
-from ..jacobians import excerpt
-from ..operations import operation
+from ..calculus.jacobians import excerpt
+from ..tape import ops
+from ..tape.graph import Call
+from ..tape.operations import operation
 from ..typesetting.latex_notation import typed
 from . import expressions
 from .evidence import Evidence

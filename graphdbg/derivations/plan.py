@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from .. import algebra, ops
-from ..builder import Builder
-from ..formulas import backward_of
-from ..gradients import BACKWARD, active_nodes
-from ..graph import Contribution, Graph, Pass
-from ..scalars import TABLE
+from ..calculus.gradients import BACKWARD, active_nodes
+from ..formulas.formulary import backward_of
+from ..tape import algebra, ops
+from ..tape.builder import Builder
+from ..tape.graph import Contribution, Graph, Pass
+from ..tape.scalars import TABLE
 from .units import Unit, units_of
 
 

@@ -14,15 +14,15 @@ from functools import cached_property
 
 import numpy as np
 
-from ..builder import LETTERS, Builder
+from ..calculus.gradients import BACKWARD, accumulate
+from ..calculus.jacobians import excerpt, jacobian_graph
 from ..errors import ValueGivenError
-from ..evaluator import Array, Trace
-from ..formulas import Formula, Formulary
-from ..gradients import BACKWARD, accumulate
-from ..graph import Graph, Pass
-from ..jacobians import excerpt, jacobian_graph
-from ..sizes import evaluate
-from ..stamps import SEED, Derivative
+from ..formulas.formulary import Formula, Formulary
+from ..formulas.stamps import SEED, Derivative
+from ..numbers.evaluator import Array, Trace
+from ..tape.builder import LETTERS, Builder
+from ..tape.graph import Graph, Pass
+from ..tape.sizes import evaluate
 from ..typesetting.leaves import Names
 from .expressions import derivative
 from .units import Unit

@@ -10,14 +10,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .. import ops
-from ..builder import Builder
-from ..formulas import jacobian
-from ..graph import Graph
-from ..operations import canonical
-from ..parser import parse
-from ..scalars import TABLE
+from ..formulas.formulary import jacobian
+from ..language.parser import parse
 from ..symbolic.facts import viewed
+from ..tape import ops
+from ..tape.builder import Builder
+from ..tape.graph import Graph
+from ..tape.operations import canonical
+from ..tape.scalars import TABLE
 from .expressions import Expression, derivative, of_formula, of_operation
 from .pullbacks import Pullback
 from .units import Unit

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .. import lazy
-from ..stamps import Stamp
+from ..formulas.stamps import Stamp
 from .expressions import Expression
 from .rules import Rule
 

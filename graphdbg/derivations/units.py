@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from .. import ops
-from ..graph import NONE, Call, Graph, cone
-from ..jacobians import is_literal
+from ..calculus.jacobians import is_literal
 from ..rendering.folding import View, around
+from ..tape import ops
+from ..tape.graph import NONE, Call, Graph, cone
 
 MOST_OPERANDS = 8  # of a unit that grows: a longer sum is no definition to read
 LIGHT, SUM, HEAVY = range(3)  # passes on; adds several; has a rule of its own

@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import GraphError, UnknownNameError
-from ..graph import NONE, Graph, suggestion
 from ..rendering.folding import View
+from ..tape.graph import NONE, Graph, suggestion
 
 MOST_SHOWN = 1_100  # nodes that `dot` lays out in about 3 s, wires and operations apart
 Edge = tuple[int, int, int]  # operand, consumer, slot

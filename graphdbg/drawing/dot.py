@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 import graphviz
 
-from .. import ops
-from ..graph import NONE
 from ..rendering.cards import Look
 from ..rendering.folding import around, call_text
-from ..sizes import to_text
+from ..tape import ops
+from ..tape.graph import NONE
+from ..tape.sizes import to_text
 from .circuits import Circuit, Edge
 from .labels import LONGEST_TIP, escaped, plain, width, wrapped
 from .layouts import Box, Layout, turned

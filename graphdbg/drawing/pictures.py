@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ..errors import DrawingError, GraphError, SlowDrawingError
-from ..evaluator import Trace
-from ..graph import Graph, suggestion
+from ..numbers.evaluator import Trace
 from ..rendering.folding import View
-from ..session import Session
+from ..stepping.session import Session
+from ..tape.graph import Graph, suggestion
 from . import layouts, scenes, svg
 from .circuits import MOST_SHOWN, Choice, Circuit, circuit, shown_in
 from .dot import Drawing

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import GraphError
-from ..evaluator import Trace
-from ..graph import Graph, Pass
+from ..numbers.evaluator import Trace
 from ..rendering.cards import Look
-from ..session import Session
 from ..stepping import narration
 from ..stepping.frames import Frame, accumulated_at
+from ..stepping.session import Session
 from ..stepping.show import brief
 from ..stepping.walk import BACKWARD, FORWARD, SUBSTEPS, WORDS, Kind
+from ..tape.graph import Graph, Pass
 from .circuits import Circuit, Edge
 
 Array = NDArray[Any]

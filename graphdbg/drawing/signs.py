@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .. import ops
-from ..graph import NONE, Graph
-from ..operations import INFIX, write
 from ..rendering.folding import LITERALS, View
+from ..tape import ops
+from ..tape.graph import NONE, Graph
+from ..tape.operations import INFIX, write
 
 HOLE = "( )"
 BARE = {

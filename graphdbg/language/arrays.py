@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import ops, sizes
 from ..errors import ShapeError
-from ..sizes import Dim, Shape, Size, product, to_text
+from ..tape import ops, sizes
+from ..tape.sizes import Dim, Shape, Size, product, to_text
 from .tape import Tape
 from .values import MISSING, Ref, describe, is_number
 

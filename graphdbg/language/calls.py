@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .. import ops
 from ..errors import GraphError, UnknownNameError, UnsupportedError
-from ..graph import Call, suggestion
-from ..scalars import TABLE
+from ..tape import ops
+from ..tape.graph import Call, suggestion
+from ..tape.scalars import TABLE
 from .functions import METHODS, find_function, function_names
 from .tape import Tape
 from .values import MISSING, REQUIRED, Function, Native, Ref, Scope

@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .. import ops
 from ..errors import SourceError, UnsupportedError
-from ..graph import suggestion
-from ..scalars import INFIX
-from ..sizes import Size, product
+from ..tape import ops
+from ..tape.graph import suggestion
+from ..tape.scalars import INFIX
+from ..tape.sizes import Size, product
 from . import calls, indexing, linear, loops, values
 from .syntax import PaperProduct
 from .values import MISSING, Function, Native, Ref, is_number, is_static

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from .. import library, ops
-from ..graph import NONE
-from ..scalars import TABLE
-from ..sizes import Size, to_text
+from .. import library
+from ..tape import ops
+from ..tape.graph import NONE
+from ..tape.scalars import TABLE
+from ..tape.sizes import Size, to_text
 from . import arrays, linear, reductions
 from .syntax import definition
 from .tape import Tape, elementwise

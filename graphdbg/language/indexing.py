@@ -6,9 +6,9 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .. import ops, shapes
 from ..errors import ShapeError, UnsupportedError
-from ..sizes import Dim, Shape, Size, to_text
+from ..tape import ops, shapes
+from ..tape.sizes import Dim, Shape, Size, to_text
 from .tape import Tape
 from .values import Function, Native, Ref, is_number
 

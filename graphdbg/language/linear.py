@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import ops, shapes, sizes
-from ..builder import LETTERS
 from ..errors import ShapeError, SourceError
-from ..sizes import Shape, to_text
+from ..tape import ops, shapes, sizes
+from ..tape.builder import LETTERS
+from ..tape.sizes import Shape, to_text
 from .tape import Tape
 from .values import Ref
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ShapeError, UnsupportedError
-from ..sizes import Size, to_text
+from ..tape.sizes import Size, to_text
 from . import arrays
 from .values import Ref, Scope, describe
 

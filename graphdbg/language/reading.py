@@ -13,12 +13,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from .. import ops, sizes
-from ..builder import Builder
 from ..errors import GraphError, SourceError, UnknownNameError
-from ..graph import NONE, Graph, suggestion
-from ..sizes import Shape, Size
 from ..source import Source, Span
+from ..tape import ops, sizes
+from ..tape.builder import Builder
+from ..tape.graph import NONE, Graph, suggestion
+from ..tape.sizes import Shape, Size
 from .expressions import EXPRESSIONS, unsupported
 from .functions import find_function, is_function
 from .statements import STATEMENTS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import ops
 from ..errors import ShapeError
-from ..sizes import Size, product, to_text
+from ..tape import ops
+from ..tape.sizes import Size, product, to_text
 from .tape import Tape
 from .values import MISSING, Ref, is_number
 

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .. import ops, sizes
 from ..errors import ShapeError, SourceError, UnknownNameError, UnsupportedError
-from ..graph import suggestion
-from ..sizes import Shape, Size, to_text
+from ..tape import ops, sizes
+from ..tape.graph import suggestion
+from ..tape.sizes import Shape, Size, to_text
 from . import calls, loops
 from .functions import is_function
 from .values import MISSING, Function, Native, Ref, Signal

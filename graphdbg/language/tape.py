@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from .. import ops
-from ..builder import Builder
 from ..errors import GraphError, ShapeError, SourceError
-from ..scalars import TABLE
-from ..sizes import Dim, Shape, Size, to_text
+from ..tape import ops
+from ..tape.builder import Builder
+from ..tape.scalars import TABLE
+from ..tape.sizes import Dim, Shape, Size, to_text
 from .values import MAX_BITS, Ref, describe, is_number, is_static
 
 MAX_ENTRIES = 1_000_000  # of a list or a range that becomes an array: each is written out

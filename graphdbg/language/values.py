@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import sizes
 from ..errors import ShapeError, SourceError
-from ..sizes import Size
+from ..tape import sizes
+from ..tape.sizes import Size
 from .syntax import Chunk
 
 MAX_BITS = 1000  # of a whole number: beyond 1023 bits it is no floating-point number any more

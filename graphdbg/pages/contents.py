@@ -15,24 +15,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checker import check
+from ..checking.checker import check
 from ..checking.verdicts import Report, Row
 from ..drawing.circuits import Circuit
 from ..drawing.scenes import ROOM
 from ..errors import GraphError
-from ..graph import NONE
-from ..operations import operation
-from ..ops import LEAVES
 from ..rendering import numbers
 from ..rendering.folding import call_text
-from ..session import Session
-from ..sizes import to_text
 from ..source import Source, Span
 from ..stepping import narration
 from ..stepping.commands import COMMANDS
 from ..stepping.frames import Operand, accumulated_at
+from ..stepping.session import Session
 from ..stepping.show import brief
 from ..stepping.walk import WORDS, Kind
+from ..tape.graph import NONE
+from ..tape.operations import operation
+from ..tape.ops import LEAVES
+from ..tape.sizes import to_text
 from ..typesetting.latex_notation import latex_name
 from ..typesetting.mathml import XMLNS, convert
 

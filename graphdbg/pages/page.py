@@ -17,8 +17,8 @@ from pathlib import Path
 from string import Template
 
 from ..drawing.pictures import Options, Studio
-from ..session import Session
 from ..source import Source
+from ..stepping.session import Session
 from .contents import Contents
 
 FOLDER = Path(__file__).parent

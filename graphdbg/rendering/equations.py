@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .. import lazy
-from ..formulas import Formula
-from ..sizes import to_text
+from ..formulas.formulary import Formula
+from ..tape.sizes import to_text
 from . import numbers
 from .numbers import Array
 

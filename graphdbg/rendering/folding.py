@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from .. import ops
-from ..graph import NONE, Call, Graph
-from ..operations import operation
+from ..tape import ops
+from ..tape.graph import NONE, Call, Graph
+from ..tape.operations import operation
 
 LITERALS = (ops.Const, ops.Array, ops.Eye, ops.Arange)  # shown where they are used, not as rows
 

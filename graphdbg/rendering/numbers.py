@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..sizes import to_text
+from ..tape.sizes import to_text
 
 Array = NDArray[Any]
 DIGITS = 5  # significant digits: enough to see, few enough for a column

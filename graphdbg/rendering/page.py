@@ -10,8 +10,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from ..checking.verdicts import GOOD, Report
-from ..evaluator import Trace
-from ..proofs import Verdict
+from ..formulas.proofs import Verdict
+from ..numbers.evaluator import Trace
 from . import report, text
 from .report import Texts
 

@@ -10,9 +10,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from .. import ops
-from ..graph import NONE, Graph
-from ..sizes import to_text
+from ..tape import ops
+from ..tape.graph import NONE, Graph
+from ..tape.sizes import to_text
 from .canvas import HEAVY, Canvas, Run, clip, width
 from .cards import ZOOMS, Label, Look, draw, head, size
 from .channels import STRAIGHT, Entry, Net

@@ -13,9 +13,9 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluator import Trace
-from ..graph import NONE, Call, Contribution, Pass
-from ..sizes import Shape
+from ..numbers.evaluator import Trace
+from ..tape.graph import NONE, Call, Contribution, Pass
+from ..tape.sizes import Shape
 from .folding import View, around, call_text
 
 Array = NDArray[Any]

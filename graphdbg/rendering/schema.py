@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluator import Trace
-from ..formulas import Formula
-from ..sizes import Shape
+from ..formulas.formulary import Formula
+from ..numbers.evaluator import Trace
+from ..tape.sizes import Shape
 from .report import GradientRow, NodeRow, OperandRow, StepRow
 
 SCHEMA = "graphdbg/1"

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..checking.verdicts import CONVENTION, Row
-from ..sizes import Shape, to_text
+from ..tape.sizes import Shape, to_text
 from . import numbers, report
 from .report import Array, GradientRow, NodeRow, OperandRow, StepRow
 

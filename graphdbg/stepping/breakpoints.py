@@ -18,9 +18,9 @@ import numpy as np
 from ..checking.findings import kinks_at
 from ..checking.local_rules import LocalRules
 from ..errors import GraphError, UnknownNameError
-from ..evaluator import Trace
-from ..graph import NONE, Graph, suggestion
-from ..ops import Map, Reduce
+from ..numbers.evaluator import Trace
+from ..tape.graph import NONE, Graph, suggestion
+from ..tape.ops import Map, Reduce
 from .walk import Kind, Walk
 
 NODE, OPERATION, LINE, CALL, WATCH = "node", "operation", "line", "call", "watch"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..graph import suggestion
+from ..tape.graph import suggestion
 
 
 @dataclass(frozen=True, slots=True)

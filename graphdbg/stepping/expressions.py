@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..builder import Builder
 from ..errors import GraphError, ShapeError, SourceError, UnknownNameError, ValueGivenError
-from ..evaluator import RULES
-from ..graph import NONE, Graph, suggestion
-from ..ops import Contract
-from ..parser import expression
+from ..language.parser import expression
+from ..numbers.evaluator import RULES
 from ..source import Source, Span
+from ..tape.builder import Builder
+from ..tape.graph import NONE, Graph, suggestion
+from ..tape.ops import Contract
 
 Array = NDArray[Any]
 WORD = re.compile(r"[^\W\d]\w*(?:\.\w+)*[′']*")

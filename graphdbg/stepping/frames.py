@@ -12,10 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evaluator import Trace
-from ..graph import NONE, Call, Contribution, Graph, Pass
-from ..operations import operation
+from ..numbers.evaluator import Trace
 from ..source import Span
+from ..tape.graph import NONE, Call, Contribution, Graph, Pass
+from ..tape.operations import operation
 from .walk import BACKWARD, WORDS, Event, Kind, Walk
 
 Array = NDArray[Any]

@@ -14,12 +14,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..builder import Builder
 from ..errors import GraphError
-from ..evaluator import evaluate
-from ..graph import Graph
-from ..parser import expression
-from ..sizes import named
+from ..language.parser import expression
+from ..numbers.evaluator import evaluate
+from ..tape.builder import Builder
+from ..tape.graph import Graph
+from ..tape.sizes import named
 
 Array = NDArray[Any]
 NAMES = ("loss", "previous", "best", "epoch", "iteration")  # what a condition may read

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..operations import operation
 from ..rendering.numbers import number
-from ..sizes import to_text
+from ..tape.operations import operation
+from ..tape.sizes import to_text
 from .show import brief
 
 if TYPE_CHECKING:
-    from ..session import Session
+    from .session import Session
 
 MOST_FOUND = 20  # nodes that a search lists
 MOST_EXACT = 60  # entries of an array that print shows one by one

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import GraphError
-from ..graph import NONE
+from ..tape.graph import NONE
 from .breakpoints import (
     CALL,
     LINE,

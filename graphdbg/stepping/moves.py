@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ValueGivenError
-from ..graph import Graph, suggestion
+from ..tape.graph import Graph, suggestion
 from .show import brief
 
 if TYPE_CHECKING:

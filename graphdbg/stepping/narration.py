@@ -12,9 +12,9 @@ import numpy as np
 
 from ..checking.findings import kinks_at, nonfinite_nodes
 from ..checking.verdicts import Kink, NonFinite
-from ..explanations import LARGEST_GRAPH
-from ..graph import NONE
-from ..ops import LEAVES
+from ..formulas.explanations import LARGEST_GRAPH
+from ..tape.graph import NONE
+from ..tape.ops import LEAVES
 from .frames import Frame, Operand, gradient_at
 from .paths import Ledger, Path
 from .places import location as location

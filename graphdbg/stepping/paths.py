@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..calculus.gradients import active_nodes
 from ..errors import GraphError
-from ..evaluator import Trace
-from ..gradients import active_nodes
-from ..graph import NONE, Pass
+from ..numbers.evaluator import Trace
+from ..tape.graph import NONE, Pass
 from .pulling import Pulling
 
 Array = NDArray[Any]

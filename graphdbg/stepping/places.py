@@ -11,8 +11,8 @@ from .frames import Frame
 from .walk import Kind
 
 if TYPE_CHECKING:
-    from ..session import Session
     from .scope import Scope
+    from .session import Session
 
 AROUND = 5  # lines of the program before and after the current one
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..builder import Builder
-from ..evaluator import RULES, Trace
-from ..gradients import RULES as PULLS
-from ..gradients import Site
-from ..ops import LEAVES
+from ..calculus.gradients import RULES as PULLS
+from ..calculus.gradients import Site
+from ..numbers.evaluator import RULES, Trace
+from ..tape.builder import Builder
+from ..tape.ops import LEAVES
 
 Array = NDArray[Any]
 MOST_ENTRIES = 4_096  # of a Jacobian that is computed by unit vectors: about 64 by 64

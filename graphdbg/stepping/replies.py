@@ -12,7 +12,7 @@ from .arguments import need, whole
 from .iterations import PHRASES, Condition, Iterations
 
 if TYPE_CHECKING:
-    from ..session import Session
+    from .session import Session
 
 
 @dataclass(frozen=True, slots=True)

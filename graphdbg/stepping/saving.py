@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import GraphError
-from ..graph import Graph
-from ..records import Json, Reader, refuse
-from ..serialization import graph_from_dict, graph_to_dict
+from ..tape.graph import Graph
+from ..tape.records import Json, Reader, refuse
+from ..tape.serialization import graph_from_dict, graph_to_dict
 from .breakpoints import WATCH, Breakpoint
 from .marks import made_for
 
 if TYPE_CHECKING:
-    from ..session import Session
+    from .session import Session
 
 FORMAT, VERSION = "graphdbg session", 1
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}

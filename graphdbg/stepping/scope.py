@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..checker import check
+from ..checking.checker import check
 from ..checking.verdicts import Report
 from ..errors import GraphError
-from ..evaluator import Trace, as_array, evaluate
-from ..explanations import LARGEST_GRAPH, Explanations
-from ..formula import Formula
-from ..formulas import local
-from ..graph import NONE, Pass
+from ..formulas.explanations import LARGEST_GRAPH, Explanations
+from ..formulas.formula import Formula
+from ..formulas.formulary import local
+from ..numbers.evaluator import Trace, as_array, evaluate
+from ..tape.graph import NONE, Pass
 from .breakpoints import filter_places
 from .expressions import Expression, Need, reads_here
 from .frames import Frame, accumulated_at, gradient_at, value_at

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 
-from ..evaluator import Trace
-from ..explanations import random_traces
-from ..graph import NONE, PHASES, Graph, Pass, cone
-from ..ops import LEAVES, Input
+from ..formulas.explanations import random_traces
+from ..numbers.evaluator import Trace
+from ..tape.graph import NONE, PHASES, Graph, Pass, cone
+from ..tape.ops import LEAVES, Input
 
 FORWARD, BACKWARD, UPDATE = PHASES
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from fractions import Fraction
 
-from .. import ops
-from ..graph import Graph
+from ..tape import ops
+from ..tape.graph import Graph
 from . import terms
 from .facts import MAX_NODES, declared_row_sums, named_nodes, softmax_parts
 from .lowering import Lowering

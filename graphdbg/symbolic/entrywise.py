@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import evaluator, ops, sizes
-from ..graph import Graph, cone
+from ..numbers import evaluator
+from ..tape import ops, sizes
+from ..tape.graph import Graph, cone
 from . import terms
 from .lowering import Opaque, number
 from .normal import Arithmetic

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
-from ..builder import Builder
-from ..evaluator import evaluate
-from ..graph import NONE, Call, Graph
+from ..numbers.evaluator import evaluate
+from ..tape import ops
+from ..tape.builder import Builder
+from ..tape.graph import NONE, Call, Graph
 from . import terms
 from .lowering import Lowering
 from .normal import Arithmetic

@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Iterable
 from fractions import Fraction
 from typing import Any
 
-from .. import ops
-from ..graph import Graph
-from ..sizes import Dim
+from ..tape import ops
+from ..tape.graph import Graph
+from ..tape.sizes import Dim
 from . import terms
 from .normal import Arithmetic
 from .terms import Index, Poly, TooLarge, constant

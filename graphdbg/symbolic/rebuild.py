@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import e, pi
 
-from .. import algebra, ops
-from ..builder import LETTERS, Builder
-from ..sizes import Dim, named
+from ..tape import algebra, ops
+from ..tape.builder import LETTERS, Builder
+from ..tape.sizes import Dim, named
 from . import terms
 from .terms import Base, Bound, Factor, Index, Poly
 

@@ -21,7 +21,7 @@ from functools import lru_cache
 from itertools import permutations, product
 from typing import Any
 
-from ..sizes import Dim, Size
+from ..tape.sizes import Dim, Size
 
 Index = str | int
 Bound = tuple[tuple[str, Dim], ...]

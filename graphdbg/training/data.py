@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import GraphError, ValueGivenError
-from ..graph import Graph, suggestion
-from ..ops import Gather, Input
-from ..sizes import Shape, names_in
+from ..tape.graph import Graph, suggestion
+from ..tape.ops import Gather, Input
+from ..tape.sizes import Shape, names_in
 
 Array = NDArray[Any]
 TARGETS = ("Label", "OneHot", "Bool", "Probability")  # domains of what is to be predicted

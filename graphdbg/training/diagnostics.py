@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import ops
 from ..checking.findings import nonfinite_nodes
-from ..evaluator import Trace
-from ..graph import NONE, Graph, Pass
+from ..numbers.evaluator import Trace
+from ..tape import ops
+from ..tape.graph import NONE, Graph, Pass
 from .profiles import Profile, Thresholds, profile
 
 Array = NDArray[Any]

@@ -15,11 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from .. import lazy
 from ..checking.findings import nonfinite_nodes
 from ..errors import GraphError
-from ..evaluator import evaluate
-from ..graph import Graph
-from ..ops import Input
-from ..parser import parse
-from ..sizes import Size
+from ..language.parser import parse
+from ..numbers.evaluator import evaluate
+from ..tape.graph import Graph
+from ..tape.ops import Input
+from ..tape.sizes import Size
 from .data import Data, data_for
 from .rules import optimizer as rule_of
 from .runs import Epoch, History, Plan, Progress, Run, State, Stepper
@@ -103,7 +103,7 @@ class Training:
         self.graph, self.step, self.held, self.patience = graph, step, held, patience
         self.best: tuple[float, int, State] | None = None
         self.stepper = Stepper(step, data, plan)
-        compile_ = lazy.module("compiler").compile
+        compile_ = lazy.module("compiling.compiler").compile
         self.loss = compile_(graph, outputs=[step.of]).run
         wanted = [f"{step.of}.d_{name}" for name in step.parameters]
         self.probe = compile_(step.graph, outputs=[*step.rates, *wanted]).run

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import UnknownNameError
-from ..graph import suggestion
+from ..tape.graph import suggestion
 
 Thresholds = Mapping[str, float]
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from .. import library
 from ..errors import GraphError, UnknownNameError
-from ..graph import suggestion
+from ..tape.graph import suggestion
 
 OPTIMIZERS, SCHEDULES = "library/optimizers.gd", "library/schedules.gd"
 COUNT, RATE = "t", "lr"  # names with a meaning of their own: the number of the step, the rate

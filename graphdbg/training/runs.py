@@ -59,7 +59,7 @@ class Stepper:
         self.step, self.data, self.plan = step, data, plan
         self.names = list(step.updates)
         outputs = [step.of, *step.updates.values()]
-        self._run = lazy.module("compiler").compile(step.graph, outputs=outputs).run
+        self._run = lazy.module("compiling.compiler").compile(step.graph, outputs=outputs).run
         self._shapes = _mask_shapes(step, data)
 
     @property

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..builder import Builder
+from ..calculus.gradients import grad
 from ..errors import GraphError
-from ..gradients import grad
-from ..graph import PHASES, Graph
-from ..parser import extend
+from ..language.parser import extend
+from ..tape.builder import Builder
+from ..tape.graph import PHASES, Graph
 from .rules import COUNT, RATE, Rule, optimizer, schedule
 
 Array = NDArray[Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..evaluator import evaluate
+from ..numbers.evaluator import evaluate
 from .diagnostics import Finding, Moment, diagnose
 from .profiles import Profile, profile
 from .runs import Run, State

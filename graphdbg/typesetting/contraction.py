@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ..sizes import Dim
+from ..tape.sizes import Dim
 from .products import diag, hadamard, power, product, scale, split, transpose, turned
 from .trees import (
     SCALAR,

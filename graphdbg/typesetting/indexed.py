@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from itertools import chain, count
 
-from ..sizes import Dim
 from ..symbolic.terms import Base, Factor, Index, Poly
+from ..tape.sizes import Dim
 from .leaves import Names, leaf_tree
 from .products import number, power, scale
 from .sums import sum_of

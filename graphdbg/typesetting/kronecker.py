@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from itertools import product as combinations
 
-from ..sizes import Dim, product
 from ..symbolic.terms import Poly
+from ..tape.sizes import Dim, product
 from .contraction import Network, NoMatrix
 from .products import number, scale
 from .sums import spread, sum_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .. import ops
-from ..graph import Graph
-from ..sizes import Dim, Shape
+from ..tape import ops
+from ..tape.graph import Graph
+from ..tape.sizes import Dim, Shape
 from .trees import SCALAR, Extent, Inverse, Reduction, Symbol, Tree
 
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from ..sizes import Dim
 from ..symbolic.terms import Base, Bound, Factor, Poly, TooLarge, collect, reindex, rename
+from ..tape.sizes import Dim
 from .contraction import Network, NoMatrix
 from .indexed import Letters, index_notation, names_used
 from .kronecker import jacobian

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from ..sizes import Dim
+from ..tape.sizes import Dim
 from . import products
 from . import trees as t
 from .trees import SCALAR, Tree

@@ -12,10 +12,11 @@ from contextlib import suppress
 from itertools import product
 from typing import Any
 
-from .. import lazy, sizes
-from ..scalars import TABLE
-from ..sizes import Dim
+from .. import lazy
 from ..symbolic.terms import Base, Index, Poly, TooLarge
+from ..tape import sizes
+from ..tape.scalars import TABLE
+from ..tape.sizes import Dim
 from . import trees as t
 from .leaves import Names, leaf_tree
 from .matrices import check_depth, from_poly

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..sizes import Dim, Shape
+from ..tape.sizes import Dim, Shape
 
 Axis = Dim | None
 Extent = tuple[Axis, Axis]

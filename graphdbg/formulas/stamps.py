@@ -1,0 +1,142 @@
+"""The stamp on a formula: it was evaluated at random points and agreed, or it is not shown.
+
+A formula is rebuilt as nodes of the graph and compared there with the derivative's own node (digits
+of agreement) and, in a random direction, with differences of the thing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..checking.differences import Witness
+from ..errors import UncheckedFormulaError
+from ..numbers.evaluator import Trace, bind_dims
+from ..tape.builder import LETTERS, Builder
+from ..tape.graph import Graph
+from ..tape.sizes import evaluate
+
+POINTS = 3
+SEED = 20_241  # any number: the same formula is stamped at the same points every time
+SAME_DIGITS = 8.0  # of the formula against the node: two ways to compute one number in float64
+DIFFERENCE_DIGITS = 4.0  # against differences, which lose half of the digits at a rough point
+ROUNDING = 1e-13  # relative: a few hundred float64 roundings
+DIRECTION = "direction of the stamp"  # an input's name; no program can use it: it has blanks
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a formula was checked against: points, and decimal digits that agreed at the worst one.
+
+    `digits` against the node on the tape, `difference_digits` against differences (None for a
+    formula that is not a derivative).
+    """
+
+    points: int
+    digits: float
+    difference_digits: float | None
+
+    def __str__(self) -> str:
+        against = f"checked at {self.points} random points: {self.digits:.0f} digits"
+        if self.difference_digits is None:
+            return against
+        return f"{against}, {self.difference_digits:.0f} against differences"
+
+
+@dataclass(frozen=True, slots=True)
+class Derivative:
+    """That `node` is d of / d wrt, as names; shapes: that of `of`, then that of `wrt`."""
+
+    node: str
+    of: str
+    wrt: str
+
+
+def stamp(
+    graph: Graph, node: int, rebuilt: int, derivative: Derivative | None,
+    points: Sequence[Mapping[str, ArrayLike]],
+) -> Stamp:  # fmt: skip
+    """The stamp of a formula, rebuilt as a node of `graph`, that stands for another node there.
+
+    `points` are random points of the graph's inputs. Raises UncheckedFormulaError where it
+    disagrees with that node or with differences.
+    """
+    if derivative is None:
+        witness = Witness(graph, graph.names[node], points)
+        digits = _same(witness, node, rebuilt)
+        if digits < SAME_DIGITS:
+            raise UncheckedFormulaError(_withheld(graph.names[node], digits, None))
+        return Stamp(len(points), digits, None)
+    graph, scalar, projected = _projected(graph, derivative, rebuilt)
+    witness = Witness(graph, scalar, _with_direction(graph, points))
+    digits = _same(witness, node, rebuilt)
+    differences = witness.digits(derivative.wrt, projected)
+    if digits < SAME_DIGITS or differences < DIFFERENCE_DIGITS:
+        title = f"d{derivative.of}/d{derivative.wrt}"
+        raise UncheckedFormulaError(_withheld(title, digits, differences), node=derivative.node)
+    return Stamp(len(points), digits, differences)
+
+
+def _withheld(title: str, digits: float, differences: float | None) -> str:
+    text = f"the formula for {title} was withheld: at random points it agrees with the graph to "
+    text += f"{digits:.1f} digits, {SAME_DIGITS:.0f} are needed"
+    if differences is not None:
+        text += f", and with differences to {differences:.1f}, {DIFFERENCE_DIGITS:.0f} are needed"
+    return text + "; please report the program"
+
+
+def _with_direction(
+    graph: Graph, points: Sequence[Mapping[str, ArrayLike]]
+) -> Sequence[Mapping[str, ArrayLike]]:
+    """The points, with a random direction where the graph asks for one."""
+    if DIRECTION not in graph.inputs:
+        return points
+    inputs = {name: graph.shapes[graph.id(name)] for name in points[0]}
+    shape = graph.shapes[graph.id(DIRECTION)]
+    rng = np.random.default_rng(SEED)
+    found = []
+    for point in points:
+        dims = bind_dims(inputs, {name: np.shape(value) for name, value in point.items()})
+        drawn = rng.normal(size=[evaluate(dim, dims) for dim in shape])
+        found.append({**point, DIRECTION: drawn})
+    return found
+
+
+def _projected(graph: Graph, derivative: Derivative, rebuilt: int) -> tuple[Graph, str, str]:
+    """The graph with a scalar <u, of> for a random u, and <u, formula>, which is its gradient."""
+    target = graph.id(derivative.of)
+    shape = graph.shapes[target]
+    b = Builder.of(graph)
+    if not shape:
+        names = b.build([*graph.output_ids]).names
+        return b.build([*graph.output_ids, rebuilt]), names[target], names[rebuilt]
+    rows = LETTERS[: len(shape)]
+    columns = LETTERS[len(shape) : len(graph.shapes[rebuilt])]
+    direction = b.input(DIRECTION, shape)
+    scalar = b.contract(f"{rows},{rows}->", direction, target)
+    projected = b.contract(f"{rows},{rows}{columns}->{columns}", direction, rebuilt)
+    built = b.build([*graph.output_ids, scalar, projected])
+    return built, built.names[scalar], built.names[projected]
+
+
+def _same(witness: Witness, node: int, rebuilt: int) -> float:
+    """Decimal digits to which two nodes agree, at the worst point and entry."""
+    worst = 16.0
+    for trace in witness.traces:
+        a, b = np.asarray(trace.arrays[node]), np.asarray(trace.arrays[rebuilt])
+        size = max(float(np.max(np.abs(a), initial=0)), float(np.max(np.abs(b), initial=0)))
+        off = float(np.max(np.abs(a - b), initial=0))
+        if not np.isfinite(off):
+            return 0.0
+        if off > ROUNDING * size and off > ROUNDING * (largest := _largest(trace)):
+            worst = min(worst, -np.log10(off / max(size, ROUNDING * largest)))
+    return max(worst, 0.0)
+
+
+def _largest(trace: Trace) -> float:
+    """The largest value on the tape: what rounding leaves of an exact zero is in proportion."""
+    arrays = (np.asarray(array) for array in trace.arrays)
+    return max(float(np.max(np.abs(a), initial=0)) for a in arrays if np.all(np.isfinite(a)))

@@ -1,0 +1,189 @@
+"""`Builder` collects nodes into a `Graph`; the same operation on the same operands is one node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import GraphError, ShapeError
+from ..source import Source, Span
+from . import ops, shapes
+from .graph import NONE, Call, Graph, Pass
+from .ops import Op
+from .sizes import Dim, Shape, Size, to_text
+
+# the axes of an einsum, as NumPy allows
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass
+class Builder:
+    """Collects nodes into a `Graph`; the same operation on the same operands is one node.
+
+    `span`, `frame`, `origin` and `phase` are written into each node that is made while they are
+    set. Ids are positions on the tape.
+    """
+
+    ops: list[ops.Op] = field(default_factory=list)
+    args: list[tuple[int, ...]] = field(default_factory=list)
+    shapes: list[Shape] = field(default_factory=list)
+    spans: list[Span | None] = field(default_factory=list)
+    frames: list[int] = field(default_factory=list)
+    origins: list[int] = field(default_factory=list)
+    phases: list[int] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=dict)
+    aliases: dict[str, int] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    passes: tuple[Pass, ...] = ()
+    source: Source | None = None
+    span: Span | None = None
+    frame: int = NONE
+    origin: int = NONE
+    phase: int = 0
+
+    def __post_init__(self) -> None:
+        self._known: dict[tuple[Any, ...], int] = {
+            (getattr(op, "function", op), args): at
+            for at, (op, args) in enumerate(zip(self.ops, self.args, strict=True))
+        }
+
+    @classmethod
+    def of(cls, graph: Graph) -> Builder:
+        """A builder that continues the tape of `graph`."""
+        return cls(
+            list(graph.ops), list(graph.args), list(graph.shapes), list(graph.spans),
+            list(graph.frames), list(graph.origins), list(graph.phases), dict(graph.given_names),
+            dict(graph.aliases), list(graph.calls), graph.passes, graph.source,
+        )  # fmt: skip
+
+    def emit(self, op: Op, *args: int) -> int:
+        """The id of `op` applied to nodes; ShapeError (with the span) where shapes do not fit."""
+        key = (getattr(op, "function", op), args)
+        found = self._known.get(key)
+        if found is not None:
+            return found
+        try:
+            shape = shapes.RULES[type(op)](op, [self.shapes[arg] for arg in args])
+        except ShapeError as error:
+            raise ShapeError(error.message, span=self.span) from error
+        at = self._known[key] = len(self.ops)
+        self._append(op, args, shape)
+        return at
+
+    def find(self, op: Op, *args: int) -> int | None:
+        """The id of `op` applied to nodes where the tape has it already, else None."""
+        return self._known.get((getattr(op, "function", op), args))
+
+    def _append(self, op: Op, args: tuple[int, ...], shape: Shape) -> None:
+        self.ops.append(op)
+        self.args.append(args)
+        self.shapes.append(shape)
+        self.spans.append(self.span)
+        self.frames.append(self.frame)
+        self.origins.append(self.origin)
+        self.phases.append(self.phase)
+
+    def input(self, name: str, shape: Shape = (), domain: str = "Real") -> int:
+        """The id of an input."""
+        at = self.emit(ops.Input(name, shape, domain))
+        self.name(at, name)
+        return at
+
+    def const(self, value: int | float | Dim, shape: Shape = ()) -> int:
+        """The id of an array of `shape` filled with one number."""
+        found = self._known.get((value, shape))
+        if found is None:
+            found = self._known[value, shape] = self.emit(ops.Const(value, shape))
+        return found
+
+    def map(self, function: str, *args: int) -> int:
+        """The id of an elementwise function, its operands broadcast explicitly."""
+        shapes, shape = self.shapes, self.shapes[args[0]]
+        for arg in args:
+            if shapes[arg] is not shape and shapes[arg] != shape:
+                return self.emit(ops.map_of(function), *self.broadcast(*args))
+        at = len(shapes)
+        found = self._known.setdefault((function, args), at)  # what a tape mostly consists of
+        if found == at:
+            self._append(ops.map_of(function), args, shape)
+        return found
+
+    def broadcast(self, *args: int) -> tuple[int, ...]:
+        """The operands repeated to their common shape by NumPy's rule."""
+        found = [self.shapes[arg] for arg in args]
+        if all(shape == found[0] for shape in found):
+            return args
+        try:
+            target = shapes.broadcast(found)
+        except ShapeError as error:
+            raise ShapeError(error.message, span=self.span) from error
+        return tuple(self.broadcast_to(arg, target) for arg in args)
+
+    def broadcast_to(self, arg: int, target: Shape) -> int:
+        """A node repeated to `target`; a constant is simply made in that shape."""
+        shape, op = self.shapes[arg], self.ops[arg]
+        if shape == target:
+            return arg
+        if type(op) is ops.Const:
+            return self.const(op.value, target)
+        offset = len(target) - len(shape)
+        fits = offset >= 0 and all(
+            dim in (1, target[at + offset]) for at, dim in enumerate(shape)
+        )
+        if not fits:
+            raise ShapeError(
+                f"cannot broadcast shape {to_text(shape)} to {to_text(target)}", span=self.span
+            )
+        kept = [at for at, dim in enumerate(shape) if dim == target[at + offset]]
+        if len(kept) < len(shape):
+            arg = self.emit(ops.Reshape(tuple(shape[at] for at in kept)), arg)
+        return self.spread(arg, target, tuple(at + offset for at in kept))
+
+    def spread(self, arg: int, target: Shape, axes: tuple[int, ...]) -> int:
+        """A node repeated to `target`, its axis i at `axes[i]`; itself when nothing changes."""
+        if self.shapes[arg] == target and axes == tuple(range(len(target))):
+            return arg
+        if type(self.ops[arg]) is ops.Const:
+            return self.const(self.ops[arg].value, target)  # type: ignore[attr-defined]
+        return self.emit(ops.Broadcast(target, axes), arg)
+
+    def contract(self, spec: str, *args: int) -> int:
+        """The id of an einsum; itself where the specification changes nothing (`ij->ij`)."""
+        op = ops.contract_of(spec)
+        if len(args) == 1 and op.inputs[0] == op.output:
+            return args[0]
+        return self.emit(op, *args)
+
+    def sum(self, arg: int, axes: Iterable[int]) -> int:
+        """The sum over `axes`, which disappear."""
+        gone = set(axes)
+        letters = LETTERS[: len(self.shapes[arg])]
+        kept = "".join(letter for at, letter in enumerate(letters) if at not in gone)
+        return self.contract(f"{letters}->{kept}", arg)
+
+    def constant(self, at: int) -> int | float | Size | None:
+        """The number a node is filled with when it is a constant, else None."""
+        op = self.ops[at]
+        return op.value if type(op) is ops.Const else None
+
+    def name(self, at: int, name: str) -> None:
+        """Call a node `name`; a node that has a name already gets another one."""
+        if at in self.names:
+            self.aliases[name] = at
+        else:
+            self.names[at] = name
+
+    def build(self, outputs: dict[str, int] | Iterable[int]) -> Graph:
+        """The graph; `outputs` are ids, or ids by name."""
+        if isinstance(outputs, dict):
+            for name, at in outputs.items():
+                self.name(at, name)
+            outputs = outputs.values()
+        ids = tuple(outputs)
+        if not ids:
+            raise GraphError("a graph needs an output, found none; assign the result to a name")
+        return Graph(
+            self.ops, self.args, self.shapes, self.spans, self.frames, self.origins, self.phases,
+            self.names, self.aliases, tuple(self.calls), ids, self.passes, self.source,
+        )  # fmt: skip
