@@ -66,7 +66,7 @@ def from_poly(
 
     >>> from ..symbolic.terms import Algebra, multiply, sum_over
     >>> a = Algebra()
-    >>> from ..ops import Input
+    >>> from ..tape.ops import Input
     >>> shapes = [(2, 3), (3,)]
     >>> names = Names("Wx".__getitem__, shapes.__getitem__, lambda at: Input("_"), lambda at: ())
     >>> poly = sum_over(multiply(a.leaf(0, ("i", "k")), a.leaf(1, ("k",))), [("k", 3)])

@@ -19,6 +19,7 @@ import graphdbg as gd
 from graphdbg.calculus import gradients
 from graphdbg.checking.checker import Checker, check
 from graphdbg.errors import DifferentiationError, ValueGivenError
+from graphdbg.numbers.sampling import sample
 from graphdbg.tape import algebra, ops
 from graphdbg.tape.builder import Builder
 from graphdbg.tape.graph import Graph
@@ -379,7 +380,7 @@ def test_a_node_of_a_random_backward_pass_is_spoiled(seed: int, data: st.DataObj
         for part in parts
         if (part.consumer, part.slot) == (y, slot)
     )
-    point = gd.checker.sample(wrong, seed)  # type: ignore[attr-defined]
+    point = sample(wrong, seed)
     if not np.any(gd.evaluate(wrong, point).arrays[contribution]):
         return  # 1.5 times nothing
     assert not report.ok
@@ -574,7 +575,7 @@ def test_scales(x: float) -> None:
 
 def test_single_precision() -> None:
     g = gd.parse(NETWORK)
-    point = {n: v.astype(np.float32) for n, v in gd.checker.sample(g).items()}  # type: ignore[attr-defined]
+    point = {n: v.astype(np.float32) for n, v in sample(g).items()}
     report = check(g, point)
     assert report.ok, report
     assert all(row.tolerance == 1e-4 for row in report.rows)
@@ -624,7 +625,7 @@ def test_the_first_line_that_departs_is_named() -> None:
 
 def test_a_transposed_or_misshapen_gradient() -> None:
     g = gd.parse(NETWORK)
-    point = gd.checker.sample(g)  # type: ignore[attr-defined]
+    point = sample(g)
     right = by_hand(**point)
     report = check(g, point, gradients={"W1": right["W1"].T})
     assert "shape (4, 5), expected (5, 4); transposed it would be right" in str(report)
@@ -635,7 +636,7 @@ def test_a_transposed_or_misshapen_gradient() -> None:
 
 def test_a_given_gradient_with_one_wrong_entry() -> None:
     g = gd.parse(NETWORK)
-    point = gd.checker.sample(g)  # type: ignore[attr-defined]
+    point = sample(g)
     wrong = by_hand(**point)["W2"].copy()
     wrong[1, 2] += 0.01
     report = check(g, point, gradients={"W2": wrong})
