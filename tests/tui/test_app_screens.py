@@ -1,7 +1,7 @@
 """What stands on the screen, to the letter, in three sizes of terminal.
 
-The expected screens are files in `screens` beside this. After a wanted change write them anew and look
-at what `git diff` says:
+The expected screens are files in `screens` beside this. After a wanted change write them anew and
+look at what `git diff` says:
 
     GRAPHDBG_REFRESH=1 pytest tests/tui/test_app_screens.py
 """
