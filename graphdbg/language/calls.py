@@ -9,18 +9,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import GraphError, UnknownNameError, UnsupportedError
 from ..tape import ops
 from ..tape.graph import Call, suggestion
 from ..tape.scalars import TABLE
 from .functions import METHODS, find_function, function_names
+from .reading import Reader
 from .tape import Tape
 from .values import MISSING, REQUIRED, Function, Native, Ref, Scope
-
-if TYPE_CHECKING:
-    from .reading import Reader
 
 MODULES = frozenset("np numpy jnp jax torch math F nn functional scipy special tf sp cmath".split())
 DIALECTS = {"torch": "torch", "F": "torch", "nn": "torch", "functional": "torch", "jax": "jax"}

@@ -1,76 +1,30 @@
-"""One rule per kind of expression: what it is worth, as a node or as a static value."""
+"""Operators, names, literals and attributes: what each is worth, as a node or as a static value.
+
+`grammar` says which kind of syntax tree is read by which of these rules.
+"""
 
 from __future__ import annotations
 
 import ast
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 from ..errors import SourceError, UnsupportedError
 from ..tape import ops
 from ..tape.graph import suggestion
 from ..tape.scalars import INFIX
 from ..tape.sizes import Size, product
-from . import calls, indexing, linear, loops, values
+from . import calls, linear, values
+from .reading import Reader
+from .refusals import unsupported
 from .syntax import PaperProduct
 from .values import MISSING, Function, Native, Ref, is_number, is_static
-
-if TYPE_CHECKING:
-    from .reading import Reader
-
-_ADVICE = {
-    "Import": "leave it out: np., torch. and math. names are known without it",
-    "ImportFrom": "leave it out: the functions are known by name",
-    "While": "write a for loop over a range that is known while reading",
-    "Lambda": "write def f(x): return ...",
-    "ClassDef": "write functions with def",
-    "Try": "leave it out: nothing here raises",
-    "TryStar": "leave it out: nothing here raises",
-    "With": "leave it out",
-    "NamedExpr": "assign on a line of its own",
-    "Dict": "write a list or single names",
-    "Set": "write a list",
-    "DictComp": "write a list comprehension",
-    "SetComp": "write a list comprehension",
-    "JoinedStr": "write plain text in quotes",
-    "Global": "names outside a function can be read in it anyway",
-    "Nonlocal": "names outside a function can be read in it anyway",
-    "Delete": "leave it out",
-    "Raise": 'write assert condition, "message"',
-    "Yield": "return a list",
-    "YieldFrom": "return a list",
-    "Await": "leave await out",
-    "AsyncFunctionDef": "write def",
-    "AsyncFor": "write for",
-    "AsyncWith": "leave it out",
-    "Match": "write if and elif",
-    "Starred": "write the values out",
-    "Slice": "slices stand in square brackets after an array",
-}
-_CALLED = {
-    "Import": "import", "ImportFrom": "import", "While": "while loops",
-    "Lambda": "lambda expressions",
-    "ClassDef": "classes", "Try": "try", "TryStar": "try", "With": "with", "NamedExpr": "':='",
-    "Dict": "dictionaries", "Set": "sets", "DictComp": "dictionaries", "SetComp": "sets",
-    "JoinedStr": "f-strings", "Global": "global", "Nonlocal": "nonlocal", "Delete": "del",
-    "Raise": "raise", "Yield": "yield", "YieldFrom": "yield", "Await": "await",
-    "AsyncFunctionDef": "async", "AsyncFor": "async", "AsyncWith": "async", "Match": "match",
-    "Starred": "starred values here", "Slice": "slices here",
-}  # fmt: skip
-
-
-def unsupported(r: Reader, tree: ast.AST) -> NoReturn:
-    """Raise UnsupportedError for Python that the language does not have; it says what to do."""
-    kind = type(tree).__name__
-    name, advice = _CALLED.get(kind, kind), _ADVICE.get(kind, "see the language's description")
-    raise UnsupportedError(f"{name}: not in the language; {advice}", span=r.chunk.span(tree))  # type: ignore[union-attr]
-
 
 # ------------------------------------------------------------------------------- operators
 
 
-def _binary(r: Reader, tree: ast.BinOp) -> Any:
+def binary(r: Reader, tree: ast.BinOp) -> Any:
     """Operators, from the left in a loop: a sum of 10,000 terms is 10,000 deep."""
     spine: list[ast.BinOp] = []
     node: ast.expr = tree
@@ -189,7 +143,8 @@ _OPERATORS: dict[type[ast.operator], Callable[[Reader, Ref, Ref], Ref]] = {
 }
 
 
-def _unary(r: Reader, tree: ast.UnaryOp) -> Any:
+def unary(r: Reader, tree: ast.UnaryOp) -> Any:
+    """`-x`, `+x`, `not x`, `~x`: numbers at once, arrays as nodes."""
     value = r.value(tree.operand)
     op = type(tree.op)
     if isinstance(value, (Native, Function)):
@@ -204,7 +159,7 @@ def _unary(r: Reader, tree: ast.UnaryOp) -> Any:
     return r.tape.map("eq", r.tape.ref(value), 0)
 
 
-def _compare(r: Reader, tree: ast.Compare) -> Any:
+def compare(r: Reader, tree: ast.Compare) -> Any:
     """`a < b < c` is (a < b)(b < c), a mask of zeros and ones."""
     left, left_tree = r.value(tree.left), tree.left
     result: Any = True
@@ -237,7 +192,7 @@ def _compare_two(
     return r.tape.map(function, a, b)
 
 
-def _boolean(r: Reader, tree: ast.BoolOp) -> Any:
+def boolean(r: Reader, tree: ast.BoolOp) -> Any:
     """`and` and `or`: decided at once for static values, products and maxima of masks otherwise."""
     conjunction = isinstance(tree.op, ast.And)
     result: Any = None
@@ -257,7 +212,8 @@ def _boolean(r: Reader, tree: ast.BoolOp) -> Any:
     return last if result is None else result
 
 
-def _choice(r: Reader, tree: ast.IfExp) -> Any:
+def choice(r: Reader, tree: ast.IfExp) -> Any:
+    """`a if c else b`: one of them where c is known while reading, else `where(c, a, b)`."""
     test = r.value(tree.test)
     if type(test) is not Ref:
         if isinstance(test, Size):
@@ -271,12 +227,14 @@ def _choice(r: Reader, tree: ast.IfExp) -> Any:
 # --------------------------------------------------------------------------- names, literals
 
 
-def _name(r: Reader, tree: ast.Name) -> Any:
+def variable(r: Reader, tree: ast.Name) -> Any:
+    """What a name stands for: `Reader.lookup` says in which order it is looked for."""
     found = r.scope.names.get(tree.id, MISSING)
     return found if found is not MISSING else r.lookup(tree.id, tree)
 
 
-def _constant(r: Reader, tree: ast.Constant) -> Any:
+def constant(r: Reader, tree: ast.Constant) -> Any:
+    """A literal: a number, a text, True, False, None or `...`."""
     value = tree.value
     if isinstance(value, (complex, bytes)):
         r.fail(f"{type(value).__name__} numbers are not in the language", tree, UnsupportedError)
@@ -285,19 +243,16 @@ def _constant(r: Reader, tree: ast.Constant) -> Any:
     return value
 
 
-def _sequence(r: Reader, tree: ast.Tuple | ast.List) -> Any:
+def sequence(r: Reader, tree: ast.Tuple | ast.List) -> Any:
+    """A tuple or list of values, starred ones spread out."""
     found = calls.arguments(r, tree.elts)
     return tuple(found) if isinstance(tree, ast.Tuple) else found
 
 
-def _comprehension(r: Reader, tree: ast.ListComp | ast.GeneratorExp) -> list[Any]:
-    return loops.comprehension(r, tree)
-
-
-def _formatted(r: Reader, tree: ast.JoinedStr) -> str:
+def formatted(r: Reader, tree: ast.JoinedStr) -> str:
     """f-strings make the names of parameters in the library."""
     if not r.scope.from_library:
-        unsupported(r, tree)
+        unsupported(tree, r.chunk.span(tree))  # type: ignore[union-attr]
     parts = []
     for part in tree.values:
         inner = part.value if isinstance(part, ast.FormattedValue) else part
@@ -308,7 +263,8 @@ def _formatted(r: Reader, tree: ast.JoinedStr) -> str:
 # ------------------------------------------------------------------------------- attributes
 
 
-def _attribute(r: Reader, tree: ast.Attribute) -> Any:
+def attribute(r: Reader, tree: ast.Attribute) -> Any:
+    """`np.pi`, `L.d_W`, `x.T`: a name with dots, else an attribute of a value."""
     path = calls.dotted(tree)
     if path is not None:
         found = _by_dotted_name(r, path, tree)
@@ -377,22 +333,4 @@ _ATTRIBUTES: dict[str, Callable[[Reader, Any], Any]] = {
     "shape": lambda r, value: r.tape.shape(value),
     "ndim": lambda r, value: len(r.tape.shape(value)),
     "size": lambda r, value: product(r.tape.shape(value)),
-}
-
-EXPRESSIONS: dict[type[ast.expr], Callable[[Reader, Any], Any]] = {
-    ast.BinOp: _binary,
-    ast.UnaryOp: _unary,
-    ast.Compare: _compare,
-    ast.BoolOp: _boolean,
-    ast.IfExp: _choice,
-    ast.Name: _name,
-    ast.Constant: _constant,
-    ast.Tuple: _sequence,
-    ast.List: _sequence,
-    ast.ListComp: _comprehension,
-    ast.GeneratorExp: _comprehension,
-    ast.JoinedStr: _formatted,
-    ast.Attribute: _attribute,
-    ast.Call: calls.call,
-    ast.Subscript: lambda r, tree: indexing.subscript(r, tree),
 }

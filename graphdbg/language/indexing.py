@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import ShapeError, UnsupportedError
 from ..tape import ops, shapes
 from ..tape.sizes import Dim, Shape, Size, to_text
+from .reading import Reader
 from .tape import Tape
 from .values import Function, Native, Ref, is_number
-
-if TYPE_CHECKING:
-    from .reading import Reader
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import ShapeError, UnsupportedError
 from ..tape.sizes import Size, to_text
 from . import arrays
-from .values import Ref, Scope, describe
-
-if TYPE_CHECKING:
-    from .reading import Reader
+from .reading import Reader
+from .values import Ref, Scope, Signal, describe
 
 MAX_ROUNDS = 1_000_000  # of all loops together: more would not be a graph anyone can hold
 
@@ -41,6 +39,18 @@ def iterate(r: Reader, tree: ast.expr) -> Iterator[Any]:
         if r.rounds > MAX_ROUNDS:
             r.fail(f"loops of more than {MAX_ROUNDS} rounds are not unrolled", tree)
         yield each
+
+
+def unroll(r: Reader, tree: ast.For) -> Signal | None:
+    """`for`: its body once for each value, then its `else`; the signal it ended with."""
+    for value in iterate(r, tree.iter):
+        assign_loop(r, tree.target, value)
+        signal = r.run(tree.body)
+        if signal is not None and signal.kind == "break":
+            return None
+        if signal is not None and signal.kind == "return":
+            return signal
+    return r.run(tree.orelse)
 
 
 def comprehension(r: Reader, tree: ast.ListComp | ast.GeneratorExp) -> list[Any]:

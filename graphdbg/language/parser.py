@@ -2,7 +2,8 @@
 
 `parse` reads a whole program, `extend` and `expression` read text against the names of a graph
 that exists already. The text is made Python by `notation` and `syntax`; `reading` walks its
-statements and expressions; functions are in `functions` and in the library.
+statements and expressions, each by its rule in `grammar`; functions are in `functions` and in the
+library.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ..tape.builder import Builder
 from ..tape.graph import Graph
 from ..tape.ops import Const
 from ..tape.sizes import Dim, Shape
+from .grammar import GRAMMAR
 from .reading import Reader
 from .syntax import LARGE
 from .tape import Tape
@@ -51,7 +53,7 @@ def parse(
         raise SourceError(
             "the source is empty: write a formula such as f = (x + y)*z", span=Span(source, 0, 0)
         )
-    reader = Reader(Builder(source=source), given_shapes(shapes or {}, values or {}))
+    reader = Reader(Builder(source=source), GRAMMAR, given_shapes(shapes or {}, values or {}))
     with _no_collection(text):
         reader.program(source)
         return reader.graph()
@@ -133,7 +135,7 @@ def _continued(
         names = {name: at for at, name in builder.names.items()} | builder.aliases
     known: dict[str, Any] = {name: _static(builder, at) for name, at in names.items()}
     known.update((name, _native(name, apply)) for name, apply in (functions or {}).items())
-    reader = Reader(builder, {}, known)
+    reader = Reader(builder, GRAMMAR, {}, known)
     try:
         reader.program(source)
     finally:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ..errors import GraphError, SourceError, UnknownNameError
@@ -19,9 +20,8 @@ from ..tape import ops, sizes
 from ..tape.builder import Builder
 from ..tape.graph import NONE, Graph, suggestion
 from ..tape.sizes import Shape, Size
-from .expressions import EXPRESSIONS, unsupported
 from .functions import find_function, is_function
-from .statements import STATEMENTS
+from .refusals import unsupported
 from .syntax import Chunk, statements
 from .tape import Tape
 from .values import MISSING, Function, Native, Ref, Scope, Signal
@@ -29,13 +29,30 @@ from .values import MISSING, Function, Native, Ref, Scope, Signal
 CONSTANTS = {"pi": math.pi, "π": math.pi, "inf": math.inf}
 
 
+@dataclass(frozen=True)
+class Grammar:
+    """The rule that reads each kind of syntax tree: a function of the reader and the tree."""
+
+    expressions: Mapping[type[ast.expr], Callable[[Reader, Any], Any]]
+    statements: Mapping[type[ast.stmt], Callable[[Reader, Any], Signal | None]]
+
+
 class Reader:
-    """Reads programs onto a builder's tape; `names` given, free names are errors, not inputs."""
+    """Reads programs onto a builder's tape; `names` given, free names are errors, not inputs.
+
+    It walks and keeps the names; how a kind of statement or expression is read, `grammar` says.
+    The rules call back: `value` for an expression inside theirs, `run` for a block.
+    """
 
     def __init__(
-        self, builder: Builder, given: Mapping[str, Shape], names: Mapping[str, Any] | None = None
+        self,
+        builder: Builder,
+        grammar: Grammar,
+        given: Mapping[str, Shape],
+        names: Mapping[str, Any] | None = None,
     ) -> None:
         self.builder = builder
+        self.grammar = grammar
         self.tape: Tape = Tape(builder)
         self.given = given
         self.existing = names
@@ -188,16 +205,16 @@ class Reader:
         """Execute one statement."""
         if self.scope is self.root:
             self.statement += 1
-        rule = STATEMENTS.get(type(tree))
+        rule = self.grammar.statements.get(type(tree))
         if rule is None:
-            unsupported(self, tree)
+            unsupported(tree, self.chunk.span(tree))  # type: ignore[union-attr]
         return rule(self, tree)
 
     def value(self, tree: ast.expr) -> Any:
         """The value of an expression: a `Ref` or something static."""
-        rule = EXPRESSIONS.get(type(tree))
+        rule = self.grammar.expressions.get(type(tree))
         if rule is None:
-            unsupported(self, tree)
+            unsupported(tree, self.chunk.span(tree))  # type: ignore[union-attr]
         return rule(self, tree)
 
     def node(self, tree: ast.expr) -> Ref:

@@ -1,10 +1,13 @@
-"""One rule per kind of statement. Loops are unrolled, conditions decided while reading."""
+"""Assignments, declarations, definitions, conditions: one rule per kind of statement.
+
+Conditions are decided while reading. `grammar` says which kind of syntax tree is read by which of
+these rules.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import ShapeError, SourceError, UnknownNameError, UnsupportedError
 from ..tape import ops, sizes
@@ -12,13 +15,12 @@ from ..tape.graph import suggestion
 from ..tape.sizes import Shape, Size, to_text
 from . import calls, loops
 from .functions import is_function
+from .reading import Reader
 from .values import MISSING, Function, Native, Ref, Signal
 
-if TYPE_CHECKING:
-    from .reading import Reader
 
-
-def _expression(r: Reader, tree: ast.Expr) -> None:
+def expression(r: Reader, tree: ast.Expr) -> None:
+    """An expression on a line of its own: at the top, a result of the program."""
     if isinstance(tree.value, ast.Constant) and isinstance(tree.value.value, str):
         return  # a comment in quotes
     value = r.value(tree.value)
@@ -30,7 +32,8 @@ def _expression(r: Reader, tree: ast.Expr) -> None:
         r.result_trees.append(tree.value)
 
 
-def _assign(r: Reader, tree: ast.Assign) -> None:
+def assign(r: Reader, tree: ast.Assign) -> None:
+    """`a = b = value`, `a, b = values`; a call that is assigned is labelled by the name."""
     targets = tree.targets
     first = targets[0]
     if type(tree.value) is ast.Call and type(first) is ast.Name:
@@ -65,7 +68,8 @@ def _bind_target(r: Reader, target: ast.expr, value: Any, tree: Any) -> None:
         r.fail("only names can be assigned", target, UnsupportedError)
 
 
-def _annotated(r: Reader, tree: ast.AnnAssign) -> None:
+def annotated(r: Reader, tree: ast.AnnAssign) -> None:
+    """`x: Real[4]` declares an input; `x: Real[4] = value` broadcasts a value to a shape."""
     if type(tree.target) is not ast.Name:
         r.fail("only names can be declared", tree.target)
     name = tree.target.id
@@ -75,7 +79,7 @@ def _annotated(r: Reader, tree: ast.AnnAssign) -> None:
             for parameter in annotation.args:
                 if isinstance(r.scope.find(parameter.id), type(MISSING)):  # type: ignore[attr-defined]
                     r.free_name(parameter.id, parameter)  # type: ignore[attr-defined]
-            _assign(r, ast.copy_location(ast.Assign([tree.target], tree.value), tree))
+            assign(r, ast.copy_location(ast.Assign([tree.target], tree.value), tree))
             return
     domain, shape = _declaration(r, annotation)
     if tree.value is not None:
@@ -143,17 +147,19 @@ def _declared_size(r: Reader, tree: ast.expr) -> Any:
     return r.tape.size(value, "the sizes of a declared shape")
 
 
-def _augmented(r: Reader, tree: ast.AugAssign) -> None:
+def augmented(r: Reader, tree: ast.AugAssign) -> None:
+    """`x += value` is `x = x + value`."""
     target = tree.target
     if not isinstance(target, ast.Name):
         _bind_target(r, target, None, tree)
         return
     load = ast.copy_location(ast.Name(target.id, ast.Load()), target)
     whole = ast.copy_location(ast.BinOp(load, tree.op, tree.value), tree)
-    _assign(r, ast.copy_location(ast.Assign([target], whole), tree))
+    assign(r, ast.copy_location(ast.Assign([target], whole), tree))
 
 
-def _define(r: Reader, tree: ast.FunctionDef) -> None:
+def define(r: Reader, tree: ast.FunctionDef) -> None:
+    """`def f(...)` is kept as it is; its body is read at each call."""
     if tree.decorator_list:
         r.fail("decorators are not in the language", tree.decorator_list[0], UnsupportedError)
     arguments = tree.args
@@ -167,7 +173,8 @@ def _define(r: Reader, tree: ast.FunctionDef) -> None:
     r.scope.names[tree.name] = Function(tree, r.chunk, r.scope, r.scope.from_library)
 
 
-def _return(r: Reader, tree: ast.Return) -> Signal:
+def return_value(r: Reader, tree: ast.Return) -> Signal:
+    """`return` ends the call that is being read, with a value or None."""
     if not r.active:
         r.fail("'return' outside of a function", tree)
     if tree.value is None:
@@ -177,7 +184,8 @@ def _return(r: Reader, tree: ast.Return) -> Signal:
     return Signal("return", r.value(tree.value))
 
 
-def _if(r: Reader, tree: ast.If) -> Signal | None:
+def choose(r: Reader, tree: ast.If) -> Signal | None:
+    """`if`: one of its two blocks is read; the signal it ended with."""
     return r.run(tree.body if truth(r, tree.test) else tree.orelse)
 
 
@@ -196,34 +204,8 @@ def truth(r: Reader, tree: ast.expr) -> bool:
     return bool(value)
 
 
-def _for(r: Reader, tree: ast.For) -> Signal | None:
-    for value in loops.iterate(r, tree.iter):
-        loops.assign_loop(r, tree.target, value)
-        signal = r.run(tree.body)
-        if signal is not None and signal.kind == "break":
-            return None
-        if signal is not None and signal.kind == "return":
-            return signal
-    return r.run(tree.orelse)
-
-
-def _assert(r: Reader, tree: ast.Assert) -> None:
+def require(r: Reader, tree: ast.Assert) -> None:
+    """`assert`: ShapeError from the library's own functions, else SourceError."""
     if not truth(r, tree.test):
         message = r.value(tree.msg) if tree.msg is not None else "the assertion does not hold"
         r.fail(str(message), tree, ShapeError if r.scope.from_library else SourceError)
-
-
-STATEMENTS: dict[type[ast.stmt], Callable[[Reader, Any], Signal | None]] = {
-    ast.Expr: _expression,
-    ast.Assign: _assign,
-    ast.AnnAssign: _annotated,
-    ast.AugAssign: _augmented,
-    ast.FunctionDef: _define,
-    ast.Return: _return,
-    ast.If: _if,
-    ast.For: _for,
-    ast.Assert: _assert,
-    ast.Pass: lambda r, tree: None,
-    ast.Break: lambda r, tree: Signal("break"),
-    ast.Continue: lambda r, tree: Signal("continue"),
-}
