@@ -67,6 +67,11 @@ def app(name: str) -> Any:
     return importlib.import_module(f"graphdbg_tui.{name}")
 
 
+def version() -> str:
+    """The version of graphdbg, which the package's root holds."""
+    return str(importlib.import_module(__package__).__version__)
+
+
 def formulas() -> Any:
     """The module `graphdbg.formulas.formulary`."""
     return module("formulas.formulary")

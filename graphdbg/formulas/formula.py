@@ -2,7 +2,7 @@
 
 Forms: *chain* (by name: ∂f/∂q · ∂q/∂x), *locals* (the locals put in: z · 1), *matrix* (in the named
 nodes), *closed* (in the inputs alone), *entries* (an explicit SymPy matrix). Formulas are made in
-`formulas`, which stamps them.
+`formulary`, which stamps them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,8 +34,6 @@ from .stamps import Stamp
 if TYPE_CHECKING:
     import sympy
 
-    from .formulary import Formulary
-
 FORMS = ("chain", "locals", "matrix", "closed", "entries")
 MAX_ENTRIES = 400  # of an explicit matrix: more no longer fit any page
 
@@ -56,6 +54,19 @@ class Link:
     locals: str
     closed: str
     contribution: int
+
+
+class Book(Protocol):
+    """What a formula asks of the `formulary.Formulary` that made it."""
+
+    def links_to(self, title: str, y: int) -> tuple[Link, ...]:
+        """The contributions to the gradient of this title by forward node `y`."""
+
+    def words_of(self, found: Formula) -> list[str]:
+        """The names that the formula made last uses, its definitions' included."""
+
+    def definitions_in_latex(self, found: Formula) -> list[tuple[str, str]]:
+        """The definitions of the formula made last, names and formulas in LaTeX."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +92,7 @@ class Formula:
     definitions: Mapping[str, str] = field(default_factory=dict)
     opened: str = ""
     blocks: tuple[tuple[Formula, ...], ...] = ()
-    book: Formulary | None = None
+    book: Book | None = None
     wrt: int | None = None
 
     @property

@@ -23,7 +23,6 @@ from ..symbolic.terms import Poly, TooLarge
 from ..tape import ops
 from ..tape.builder import Builder
 from ..tape.graph import NONE, Contribution, Graph, Pass
-from ..tape.naming import gradient_names
 from ..tape.operations import write
 from ..typesetting import matrices, typeset
 from ..typesetting.latex_notation import latex_name, typed
@@ -69,7 +68,7 @@ class Formulary:
         graph, node = self.graph, self.graph.id(name)
         for backward in graph.passes:
             for y, gradient in backward.upstream.items():
-                if gradient == node and name in gradient_names(graph, backward.of, y):
+                if gradient == node and name in graph.gradient_names(backward.of, y):
                     of, wrt = graph.names[backward.of], graph.names[y]
                     derivative = Derivative(name, of, wrt)
                     return self.make(node, f"∂{of}/∂{wrt}", derivative, y)

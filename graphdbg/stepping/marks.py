@@ -77,6 +77,12 @@ class Marks:
         self.watches[made.number] = made
         return made
 
+    def catch(self, scope: Scope, name: str, on: bool = True) -> int:
+        """Switch an exception filter on or off; how many places it stops at in all."""
+        places = scope.filter_places(name)
+        (self.filters.add if on else self.filters.discard)(name)
+        return len(places)
+
     def next_number(self) -> int:
         """A number that nothing has yet, taken from now on."""
         return self._number(None)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,8 @@ from ..tape.graph import Graph
 from ..tape.records import Json, Reader, refuse
 from ..tape.serialization import graph_from_dict, graph_to_dict
 from .breakpoints import WATCH, Breakpoint
-from .marks import made_for
-
-if TYPE_CHECKING:
-    from .session import Session
+from .marks import Marks, made_for
+from .scope import Scope
 
 FORMAT, VERSION = "graphdbg session", 1
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
@@ -38,25 +36,25 @@ class Saved:
     point: dict[str, NDArray[Any]]
     drawn: tuple[str, ...]
     seed: int
+    position: int
     reader: Reader
 
 
-def to_json(session: Session) -> str:
-    """The session as JSON text."""
-    marks = session.marks
+def to_json(scope: Scope, marks: Marks, position: int, seed: int, drawn: Sequence[str]) -> str:
+    """A session as JSON text."""
     data = {
         "format": FORMAT,
         "version": VERSION,
-        "position": session.position,
-        "seed": session.seed,
-        "drawn": list(session.drawn),
-        "point": [_array_out(name, array) for name, array in session.point.items()],
+        "position": position,
+        "seed": seed,
+        "drawn": list(drawn),
+        "point": [_array_out(name, array) for name, array in scope.point.items()],
         "breakpoints": [_breakpoint_out(each) for each in marks.breakpoints.values()],
         "watches": [
             {"number": each.number, "expression": each.text} for each in marks.watches.values()
         ],
         "filters": sorted(marks.filters),
-        "graph": graph_to_dict(session.graph),
+        "graph": graph_to_dict(scope.graph),
     }
     return json.dumps(data, ensure_ascii=False, allow_nan=False)
 
@@ -89,25 +87,20 @@ def _read(data: Json) -> Saved:
     if set(point) != set(graph.inputs):
         refuse("point", f"a value for each of the inputs {', '.join(graph.inputs)}", [*point])
     drawn = tuple(name for name in _texts(data, "drawn") if name in point)
-    return Saved(graph, point, drawn, reader.integer("seed"), reader)
+    return Saved(graph, point, drawn, reader.integer("seed"), reader.integer("position"), reader)
 
 
-def restore(session: Session, saved: Saved) -> None:
-    """Set the breakpoints, watches, filters and the position that were saved."""
+def marks_of(saved: Saved, scope: Scope) -> Marks:
+    """The breakpoints, watches and filters that were saved, looked up in the program."""
+    marks = Marks()
     with _told_of_sessions():
-        _restore(session, saved)
-
-
-def _restore(session: Session, saved: Saved) -> None:
-    for record in saved.reader.objects("breakpoints"):
-        made = _breakpoint_in(session, record)
-        session.marks.add(session.scope, made, record.integer("number"))
-    for record in saved.reader.objects("watches"):
-        session.marks.show(session.scope, record.text("expression"), record.integer("number"))
-    for name in _texts(saved.reader.data, "filters"):
-        session.catch(name)
-    session.goto(saved.reader.integer("position"))
-    session.forget_past()
+        for record in saved.reader.objects("breakpoints"):
+            marks.add(scope, _breakpoint_in(scope, record), record.integer("number"))
+        for record in saved.reader.objects("watches"):
+            marks.show(scope, record.text("expression"), record.integer("number"))
+        for name in _texts(saved.reader.data, "filters"):
+            marks.catch(scope, name)
+    return marks
 
 
 def _breakpoint_out(mark: Breakpoint) -> dict[str, Json]:
@@ -123,7 +116,7 @@ def _breakpoint_out(mark: Breakpoint) -> dict[str, Json]:
     }
 
 
-def _breakpoint_in(session: Session, record: Reader) -> Breakpoint:
+def _breakpoint_in(scope: Scope, record: Reader) -> Breakpoint:
     fields = {
         "condition": record.text("condition"),
         "hit_condition": record.text("hitCondition"),
@@ -135,7 +128,7 @@ def _breakpoint_in(session: Session, record: Reader) -> Breakpoint:
     if kind == WATCH:
         return Breakpoint(0, WATCH, target, (), **fields)  # type: ignore[arg-type]
     word = {"operation": "op"}.get(kind, kind)
-    return made_for(session.scope, f"{word} {target}", **fields)
+    return made_for(scope, f"{word} {target}", **fields)
 
 
 def _flag(record: Reader, key: str) -> bool:

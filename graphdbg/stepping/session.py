@@ -355,9 +355,7 @@ class Session:
 
     def catch(self, name: str, on: bool = True) -> int:
         """Stop where nan, inf, kink or check-failed arises; how many such places there are."""
-        places = self.scope.filter_places(name)
-        (self.marks.filters.add if on else self.marks.filters.discard)(name)
-        return len(places)
+        return self.marks.catch(self.scope, name, on)
 
     def watch(self, text: str, when: str = "") -> Breakpoint:
         """Stop when the value of an expression changes (from not computed to a number, too)."""
@@ -429,7 +427,7 @@ class Session:
 
     def to_json(self) -> str:
         """Program, point, breakpoints, watches and position as JSON text."""
-        return saving.to_json(self)
+        return saving.to_json(self.scope, self.marks, self.position, self.seed, self.drawn)
 
     @classmethod
     def from_json(cls, text: str) -> Session:
@@ -437,7 +435,9 @@ class Session:
         found = saving.read(text)
         session = cls(found.graph, found.point, seed=found.seed)
         session.drawn = found.drawn
-        saving.restore(session, found)
+        session.marks = saving.marks_of(found, session.scope)
+        session.goto(found.position)
+        session.forget_past()
         return session
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:

@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from . import terms
+from .normal import Arithmetic, complement, is_mask
 from .terms import Poly, TooLarge, constant
 
-if TYPE_CHECKING:
-    from .normal import Arithmetic
-
 HALF = Fraction(1, 2)
+
+
+def function(a: Arithmetic, name: str, args: list[Poly]) -> Poly:
+    """An elementwise function of the table, on polynomials, in the style of `a`."""
+    rule = RULES.get(name)
+    if rule is not None:
+        return rule(a, *args)
+    if a.deep and name in DEEP:
+        return DEEP[name](a, *args)
+    (arg,) = args
+    return a.algebra.apply(name, arg, positive=name in POSITIVE)
 
 
 
@@ -35,23 +43,6 @@ def _where(a: Arithmetic, condition: Poly, yes: Poly, no: Poly) -> Poly:
     return a.reduce(terms.add(terms.multiply(mask, yes), terms.multiply(other, no)))
 
 
-def is_mask(poly: Poly) -> bool:
-    """Whether the polynomial is one 0/1 indicator, or 1 minus one."""
-    rest = terms.add(poly, constant(-1)) if ((), ()) in poly.terms else poly
-    if poly.number in (0, 1):
-        return True
-    if len(rest) != 1:
-        return False
-    (((factors, bound), value),) = rest.terms.items()
-    sign = 1 if rest is poly else -1
-    return not bound and value == sign and all(f[0].idempotent for f in factors)
-
-
-def complement(poly: Poly) -> Poly:
-    """1 - poly: the other truth value of an indicator."""
-    return terms.add(constant(1), terms.scale(poly, -1))
-
-
 def _minus(left: Poly, right: Poly) -> Poly:
     return terms.add(left, terms.scale(right, -1))
 
@@ -59,11 +50,11 @@ def _minus(left: Poly, right: Poly) -> Poly:
 def _maximum(a: Arithmetic, left: Poly, right: Poly) -> Poly:
     if left.number == 0:
         left, right = right, left
-    return terms.add(right, a.function("relu", [_minus(left, right)]))
+    return terms.add(right, function(a, "relu", [_minus(left, right)]))
 
 
 def _minimum(a: Arithmetic, left: Poly, right: Poly) -> Poly:
-    return terms.add(left, terms.scale(a.function("relu", [_minus(left, right)]), -1))
+    return terms.add(left, terms.scale(function(a, "relu", [_minus(left, right)]), -1))
 
 
 def _quotient_of_exp(a: Arithmetic, poly: Poly) -> Poly:

@@ -17,6 +17,7 @@ from ..numbers import evaluator
 from ..tape import ops, sizes
 from ..tape.graph import Graph, cone
 from . import terms
+from .elementwise import function
 from .lowering import Opaque, number
 from .normal import Arithmetic
 from .terms import ZERO, Poly, TooLarge, constant
@@ -85,8 +86,10 @@ def _eye(e: Entrywise, at: int, op: ops.Eye, args: list[Entries]) -> Entries:
 
 
 def _map(e: Entrywise, at: int, op: ops.Map, args: list[Entries]) -> Entries:
-    function = e.arithmetic.function
-    return _filled(e._shape(at), lambda index: function(op.function, [a[index] for a in args]))
+    return _filled(
+        e._shape(at),
+        lambda index: function(e.arithmetic, op.function, [a[index] for a in args]),
+    )
 
 
 def _contract(e: Entrywise, at: int, op: ops.Contract, args: list[Entries]) -> Entries:

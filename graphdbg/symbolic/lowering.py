@@ -16,6 +16,7 @@ from ..tape import ops
 from ..tape.graph import Graph
 from ..tape.sizes import Dim
 from . import terms
+from .elementwise import function
 from .normal import Arithmetic
 from .terms import Index, Poly, TooLarge, constant
 
@@ -105,7 +106,7 @@ def _eye(low: Lowering, at: int, op: ops.Eye, args: list[Poly]) -> Poly:
 
 
 def _map(low: Lowering, at: int, op: ops.Map, args: list[Poly]) -> Poly:
-    return low.arithmetic.function(op.function, args)
+    return function(low.arithmetic, op.function, args)
 
 
 def _contract(low: Lowering, at: int, op: ops.Contract, args: list[Poly]) -> Poly:

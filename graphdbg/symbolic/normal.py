@@ -1,10 +1,11 @@
-"""Arithmetic on `terms.Poly`: powers, elementwise functions, and reduction to a normal form.
+"""Arithmetic on `terms.Poly`: powers, exp, log, indicators, and reduction to a normal form.
 
 Two styles. *Deep* (for proofs): everything is multiplied out, exp of a sum is a product, sigmoid,
 tanh and relu are written through exp and indicators, so that equal functions meet in one form.
 *Shallow* (for display): functions and sums stay as they were written.
 
-The rewriting rules stand in `reduction`, the rows of the scalar functions in `elementwise`.
+The rewriting rules stand in `reduction`; `elementwise` has the scalar functions, a row each,
+made of what is here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import math
 from fractions import Fraction
 
 from . import terms
-from .elementwise import DEEP, POSITIVE, RULES, complement, is_mask
 from .reduction import Reducer, RowSums, inside, is_positive, lead_of
 from .terms import ZERO, Algebra, Base, Factor, Index, Key, Poly, TooLarge, constant
 
@@ -152,17 +152,7 @@ class Arithmetic:
                 return terms.scale(other, one.number or 0)
         return self.reduce(terms.multiply(self.group(left), self.group(right)))
 
-    # ---------------------------------------------------------------- elementwise functions
-
-    def function(self, name: str, args: list[Poly]) -> Poly:
-        """An elementwise function of the table, on polynomials."""
-        rule = RULES.get(name)
-        if rule is not None:
-            return rule(self, *args)
-        if self.deep and name in DEEP:
-            return DEEP[name](self, *args)
-        (arg,) = args
-        return self.algebra.apply(name, arg, positive=name in POSITIVE)
+    # ---------------------------------------------------------------- exp, log, indicators
 
     def exp(self, poly: Poly) -> Poly:
         """e to a sum: the product of e to each term, when deep."""
@@ -242,6 +232,23 @@ class Arithmetic:
             return complement(poly)
         lead = poly.terms[lead_of(poly)]
         return self.algebra.apply("zero", terms.scale(poly, 1 / lead), idempotent=True)
+
+
+def is_mask(poly: Poly) -> bool:
+    """Whether the polynomial is one 0/1 indicator, or 1 minus one."""
+    rest = terms.add(poly, constant(-1)) if ((), ()) in poly.terms else poly
+    if poly.number in (0, 1):
+        return True
+    if len(rest) != 1:
+        return False
+    (((factors, bound), value),) = rest.terms.items()
+    sign = 1 if rest is poly else -1
+    return not bound and value == sign and all(f[0].idempotent for f in factors)
+
+
+def complement(poly: Poly) -> Poly:
+    """1 - poly: the other truth value of an indicator."""
+    return terms.add(constant(1), terms.scale(poly, -1))
 
 
 def _factorise(number: Fraction) -> dict[int, int]:

@@ -17,7 +17,7 @@ from .. import lazy
 from ..errors import UnknownNameError
 from ..source import Source, Span
 from . import ops
-from .naming import default_names, describe, gradient_ids
+from .naming import default_names, describe, other_names
 from .sizes import Shape, names_in, to_text
 
 if TYPE_CHECKING:
@@ -197,12 +197,36 @@ class Graph:
         Nodes nobody named get q, q1, q2, ..., constants their value, the gradient of `of` by `h`
         the name `of.d_h`; one node that is several gradients is found under each of the names.
         """
-        return default_names(self)
+        # A later pass may find its gradient among nodes before the one it starts from
+        gradients = {
+            g: (p.of, y)
+            for p in reversed(self.passes)
+            for y, g in reversed(p.upstream.items())
+            if p.of < g and self.phases[g]
+        }
+        return default_names(self.ops, self.shapes, self.given_names, self.aliases, gradients)
 
     @cached_property
     def ids(self) -> dict[str, int]:
         """The position of each name, other names of a node and names of gradients included."""
-        return gradient_ids(self) | {name: at for at, name in enumerate(self.names)} | self.aliases
+        gradients = {
+            name: g
+            for backward in self.passes
+            for y, g in backward.upstream.items()
+            for name in self.gradient_names(backward.of, y)
+        }
+        return gradients | {name: at for at, name in enumerate(self.names)} | self.aliases
+
+    def gradient_names(self, of: int, y: int) -> list[str]:
+        """The names of the gradient of node `of` by node `y`: `L.d_h`, by any names of the two."""
+        others = self._other_names
+        outputs = [self.names[of], *others.get(of, ())]
+        operands = [self.names[y], *others.get(y, ())]
+        return [f"{a}.d_{h}" for a in outputs for h in operands]
+
+    @cached_property
+    def _other_names(self) -> dict[int, list[str]]:
+        return other_names(self.names, self.aliases)
 
     @cached_property
     def _given_ids(self) -> dict[str, int]:

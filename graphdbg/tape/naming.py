@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
 from . import ops
 from .sizes import Shape, to_text
 
-if TYPE_CHECKING:
-    from .graph import Graph
 
+def default_names(
+    operations: Sequence[ops.Op],
+    shapes: Sequence[Shape],
+    given: Mapping[int, str],
+    aliases: Iterable[str],
+    gradients: Mapping[int, tuple[int, int]],
+) -> list[str]:
+    """A name for each node: the given one, that of its gradient, its number, or q, q1, q2, ...
 
-def default_names(graph: Graph) -> list[str]:
-    """A name for each node: the given one, that of its gradient, its number, or q, q1, q2, ..."""
-    taken = set(graph.aliases) | set(graph.given_names.values())
-    given = graph.given_names
+    `gradients` tells of a node that is a gradient the two earlier nodes it is of and by.
+    """
+    taken = {*aliases, *given.values()}
     names: list[str] = []
     count = 0
-    gradients = {  # a later pass may find its gradient among nodes before the one it starts from
-        g: (p.of, y)
-        for p in reversed(graph.passes)
-        for y, g in reversed(p.upstream.items())
-        if p.of < g
-    }
-    for at, op in enumerate(graph.ops):
+    for at, op in enumerate(operations):
         name = given.get(at, "")
-        if not name and at in gradients and graph.phases[at]:
+        if not name and at in gradients:
             of, y = gradients[at]
             name = _fresh(f"{names[of]}.d_{names[y]}", taken, ())
         elif not name and type(op) is ops.Const:
-            name = _fresh(str(op.value), taken, graph.shapes[at])
+            name = _fresh(str(op.value), taken, shapes[at])
         elif not name:
             while (name := f"q{count}" if count else "q") in taken:
                 count += 1
@@ -40,32 +38,11 @@ def default_names(graph: Graph) -> list[str]:
     return names
 
 
-def gradient_ids(graph: Graph) -> dict[str, int]:
-    """Where the gradients are, by each of their names."""
-    others = _other_names(graph)
-    return {
-        name: g
-        for backward in graph.passes
-        for y, g in backward.upstream.items()
-        for name in _gradient_names(graph, others, backward.of, y)
-    }
-
-
-def gradient_names(graph: Graph, of: int, y: int) -> list[str]:
-    """What the gradient of node `of` by node `y` is called: `L.d_h`, by any names of the two."""
-    return _gradient_names(graph, _other_names(graph), of, y)
-
-
-def _gradient_names(graph: Graph, others: dict[int, list[str]], of: int, y: int) -> list[str]:
-    outputs = [graph.names[of], *others.get(of, ())]
-    operands = [graph.names[y], *others.get(y, ())]
-    return [f"{a}.d_{h}" for a in outputs for h in operands]
-
-
-def _other_names(graph: Graph) -> dict[int, list[str]]:
+def other_names(names: Sequence[str], aliases: Mapping[str, int]) -> dict[int, list[str]]:
+    """The further names of each node that has some."""
     found: dict[int, list[str]] = {}
-    for name, at in graph.aliases.items():
-        if name != graph.names[at]:
+    for name, at in aliases.items():
+        if name != names[at]:
             found.setdefault(at, []).append(name)
     return found
 

@@ -24,7 +24,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import __version__
+from .. import lazy
 from ..errors import GraphError
 from . import plots
 from .runs import Epoch, Progress, Run, State
@@ -42,7 +42,7 @@ def save(run: Run, folder: Path, settings: Mapping[str, Any]) -> None:
         _write(folder / "history.csv", _history(run).encode("utf-8"))
         _write(folder / "losses.csv", _losses(run).encode("utf-8"))
         _write(folder / "checkpoint.npz", _packed(_checkpoint(run)))
-        text = json.dumps({"format": FORMAT, "graphdbg": __version__, "numpy": np.__version__,
+        text = json.dumps({"format": FORMAT, "graphdbg": lazy.version(), "numpy": np.__version__,
                            "stopped": run.stopped, "best": run.best, "classes": list(run.classes),
                            **settings}, indent=2, ensure_ascii=False)  # fmt: skip
         _write(folder / "settings.json", (text + "\n").encode("utf-8"))
