@@ -71,7 +71,7 @@ class Debugger(App[None]):
         self.theme = THEMES[name].name if name in THEMES else name
         self.controller: Controller | None = None
         self.failure: Exception | None = None
-        self.work = Work(self)
+        self.work = Work(self, self.say, self.hush)
         self._started_by = os.getppid()
 
     # ---------------------------------------------------------------- building
@@ -116,7 +116,17 @@ class Debugger(App[None]):
             self.exit()
 
     def _begin(self) -> None:
-        self.work.open(self._open_session)
+        self.work.open(
+            lambda tell: lazy.controller()(self._open_session, tell),
+            self.tell_opening,
+            self.opened,
+            self._failed,
+        )
+
+    def _failed(self, error: Exception) -> None:
+        """End; `run` tells the error when the terminal is itself again."""
+        self.failure = error
+        self.exit(None, 1)
 
     def tell_opening(self, text: str) -> None:
         """Say what is done while the session is opened."""
@@ -172,7 +182,7 @@ class Debugger(App[None]):
         self.query_one("#breakpoints", Rows).show(found.breakpoints())
         self.query_one("#timeline", Timeline).show(found.timeline())
         if found.wanted() is not None:
-            self.work.find_out_soon()
+            self.work.find_out_soon(found, self.draw_node)
 
     def draw_node(self) -> None:
         """Draw the node pane."""

@@ -9,59 +9,66 @@ import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from textual.app import App
 from textual.worker import Worker, get_current_worker
 
 from graphdbg.errors import GraphError
 
-from . import lazy
-
 if TYPE_CHECKING:
-    from graphdbg import Session
-
-    from .app import Debugger
+    from .controller import Controller
 
 PATIENCE = 0.3  # seconds after which a person is told that something takes long
 PAUSE = 0.15  # seconds before a node is checked: who steps on fast does not wait for it
 
 
 class Work:
-    """The threads of an app."""
+    """The threads of an app, which shows what they bring.
 
-    def __init__(self, app: Debugger) -> None:
-        self.app = app
+    `say` shows a sentence in a style, `hush` closes what was said. All that is handed to a method
+    but the work itself is called in the app's own thread.
+    """
+
+    def __init__(
+        self, app: App[None], say: Callable[[str, str], None], hush: Callable[[], None]
+    ) -> None:
+        self.app, self.say, self.hush = app, say, hush
         self._long: Worker[None] | None = None
 
-    def open(self, open_session: Callable[[], Session]) -> None:
-        """Make the controller, telling what is done meanwhile."""
+    def open(
+        self,
+        make: Callable[[Callable[[str], None]], Controller],
+        tell: Callable[[str], None],
+        opened: Callable[[Controller], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Make the controller, which says what it does meanwhile, and hand it to `opened`."""
         app = self.app
 
         def work() -> None:
             worker = get_current_worker()
 
-            def tell(text: str) -> None:
+            def told(text: str) -> None:
                 if not worker.is_cancelled:
-                    app.call_from_thread(app.tell_opening, text)
+                    app.call_from_thread(tell, text)
 
             gc.disable()  # until it is open: it takes a quarter of the time
             try:
-                made = lazy.controller()(open_session, tell)
-            except Exception as error:  # told by `run`, when the terminal is itself again
-                app.failure = error
-                app.call_from_thread(app.exit, None, 1)
+                made = make(told)
+            except Exception as error:
+                app.call_from_thread(failed, error)
                 return
             if not worker.is_cancelled:
-                app.call_from_thread(app.opened, made)
+                app.call_from_thread(opened, made)
 
         app.run_worker(work, thread=True, exit_on_error=False, group="open")
 
-    def find_out_soon(self) -> None:
+    def find_out_soon(self, found: Controller, then: Callable[[], None]) -> None:
         """Check the node at hand and find its Jacobians, unless the cursor goes on at once."""
-        self.app.set_timer(PAUSE, self._find_out)
+        self.app.set_timer(PAUSE, lambda: self._find_out(found, then))
 
-    def _find_out(self) -> None:
-        app, found = self.app, self.app.controller
-        node = found.wanted() if found else None
-        if found is None or node is None:
+    def _find_out(self, found: Controller, then: Callable[[], None]) -> None:
+        app, node = self.app, found.wanted()
+        if node is None:
             return
 
         def work() -> None:
@@ -74,7 +81,7 @@ class Work:
 
         def keep(scope: Any, result: Any) -> None:
             found.keep(node, scope, result)
-            app.draw_node()
+            then()
 
         app.run_worker(work, thread=True, exclusive=True, group="check", exit_on_error=False)
 
@@ -94,9 +101,9 @@ class Work:
 
         def finish(result: Any, error: GraphError | None) -> None:
             self._long = None
-            app.hush()
+            self.hush()
             if error is not None:
-                app.say(str(error), "bad")
+                self.say(str(error), "bad")
             else:
                 then(result)
 
@@ -105,7 +112,7 @@ class Work:
 
         def told() -> None:
             if self._long is worker:
-                app.say(f"{what} … (Esc leaves it)")
+                self.say(f"{what} … (Esc leaves it)", "")
 
         app.set_timer(PATIENCE, told)
 
