@@ -21,6 +21,11 @@ def sympy() -> Any:
     return importlib.import_module("sympy")
 
 
+def mpmath() -> Any:
+    """The package mpmath."""
+    return importlib.import_module("mpmath")
+
+
 def numba() -> Any:
     """The package numba, of the optional extra `graphdbg[fast]`."""
     return importlib.import_module("numba")

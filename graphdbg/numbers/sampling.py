@@ -100,6 +100,11 @@ def sizes_for(graph: Graph, dims: Mapping[str, int] | None = None, seed: int = 0
     )
 
 
+def fits(graph: Graph, dims: Mapping[str, int]) -> bool:
+    """Whether with these sizes every shape is positive, and every slice within its axis."""
+    return all(dim.evaluate(dims) > 0 for dim in _positive(graph))
+
+
 def _first_use(graph: Graph) -> Callable[[str], int]:
     order: dict[str, int] = {}
     for at in graph.input_ids:

@@ -187,11 +187,20 @@ def _template(tree: ast.AST) -> Template:
     raise AssertionError(f"a row of the table uses {ast.dump(tree)}")
 
 
-def evaluate_template(tree: Template, operands: dict[str, Any]) -> Any:
-    """The template's number (or array) with `operands` for a, b, c and y."""
+def _numeric(name: str, *args: Any) -> Any:
+    return TABLE[name].numeric(*args)
+
+
+def evaluate_template(
+    tree: Template, operands: dict[str, Any], apply: Callable[..., Any] = _numeric
+) -> Any:
+    """The template's number (or array) with `operands` for a, b, c and y.
+
+    `apply(name, ...)` computes a function of the table, in NumPy where nothing else is given.
+    """
     head, *rest = tree
     if head == "operand":
         return operands[rest[0]]
     if head == "const":
         return rest[0]
-    return TABLE[head].numeric(*(evaluate_template(part, operands) for part in rest))
+    return apply(head, *(evaluate_template(part, operands, apply) for part in rest))
