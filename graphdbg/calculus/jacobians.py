@@ -35,7 +35,7 @@ def jacobian_graph(graph: Graph, of: str, wrt: str) -> Graph:
     b = Builder.of(graph)
     b.phase = BACKWARD
     given = {
-        at: b.aliases.get(name, graph.ids[name])
+        at: graph.id(name)
         for at, name in zip(pulled.input_ids, pulled.inputs, strict=True)
         if name != SEED
     }
@@ -61,7 +61,7 @@ def _require_size(graph: Graph, of: str, wrt: str) -> None:
 def finish(b: Builder, graph: Graph, node: int, name: str) -> Graph:
     """The graph built with one more output called `name`."""
     if node < len(graph):
-        b.aliases[name] = node
+        b.alias(node, name)
     else:
         b.name(node, name)
     return b.build([*graph.output_ids, node])

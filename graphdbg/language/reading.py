@@ -2,7 +2,7 @@
 
 Loops are unrolled, functions inlined, conditions decided while reading. Names assigned at the top
 are the nodes' names: the latest holder of a name keeps it, earlier ones become `h@1`, `h@2`; an
-input that is assigned again keeps its name, later versions are `x@2`, ... Names assigned inside a
+input keeps its name for good, what is assigned to it later is `x@1`, `x@2`. Names assigned inside a
 call are `label.name`. Names that nobody assigned are inputs.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -19,6 +19,7 @@ from ..source import Source, Span
 from ..tape import ops, sizes
 from ..tape.builder import Builder
 from ..tape.graph import NONE, Graph, suggestion
+from ..tape.naming import is_derivative
 from ..tape.sizes import Shape, Size
 from .functions import find_function, is_function
 from .refusals import unsupported
@@ -132,34 +133,49 @@ class Reader:
         return found
 
     def _name_nodes(self) -> list[tuple[str, Any]]:
-        """Give the nodes their names; the names assigned at the top with their latest values."""
+        """Give the nodes their names; the names assigned at the top with their latest values.
+
+        What a call was handed in, and a number, keeps its own name and is found by this one too.
+        """
         top = [item for item in self.versions.items() if not item[0][0]]
         inner = [item for item in self.versions.items() if item[0][0]]
         b = self.builder
         for (label, variable), versions in (*top, *inner):
             full = f"{label}.{variable}" if label else variable
-            nodes = [value for value in versions if type(value) is Ref]
-            is_input = not label and variable in self.free
-            for at, node in enumerate(nodes, 1):
-                last = at == len(nodes) and not is_input
-                name = full if last else f"{full}@{at + is_input}"
-                if label and not self._is_made_in(node, label):
-                    b.aliases.setdefault(name, node)  # what was handed in keeps its own name
-                else:
-                    b.name(node, name)
-        for (_, name), versions in top:
-            if isinstance(versions[-1], (int, float)) and type(versions[-1]) is not Ref:
-                known = b.find(ops.Const(versions[-1]))
-                if known is not None:
-                    b.aliases.setdefault(name, known)
+            for name, node in self._versions(full, versions):
+                own = self._is_made_in(node, label) if label else type(node) is Ref
+                b.name(node, name) if own else b.alias(node, name)
         return [(name, versions[-1]) for (_, name), versions in top]
+
+    def _versions(self, name: str, values: Sequence[Any]) -> Iterator[tuple[str, int]]:
+        """The nodes that a name was assigned one after another, each by the name it gets.
+
+        The latest has the bare name, unless that is an input's or reads as a derivative's.
+        """
+        b = self.builder
+        holder = b.named(name)
+        nodes = [
+            (node, value is values[-1])
+            for value in values
+            if (node := self._known_node(value)) is not None and node != holder
+        ]
+        is_taken = holder is not None or is_derivative(name)
+        for count, (node, is_latest) in enumerate(nodes, 1):
+            yield name if is_latest and not is_taken else f"{name}@{count}", node
+
+    def _known_node(self, value: Any) -> int | None:
+        """The node of a value, of a number only where the tape has it."""
+        if type(value) is not Ref and isinstance(value, (int, float)):
+            return self.builder.find(ops.Const(value))
+        return value if type(value) is Ref else None
 
     def _is_made_in(self, node: int, label: str) -> bool:
         frame = self.builder.frames[node]
         return frame != NONE and self.builder.calls[frame].label == label
 
     def _result_ids(self) -> list[int]:
-        taken = {name for label, name in self.versions if not label} | set(self.free)
+        taken = {name for label, name in self.versions if not label}
+        taken.update(op.name for op in self.builder.ops if isinstance(op, ops.Input))
         outputs = []
         for value in self.results:
             for part in value if isinstance(value, (tuple, list)) else (value,):
@@ -188,7 +204,10 @@ class Reader:
             return []
         name, value = values[-1]
         at = self.tape.ref(value)
-        self.builder.name(at, name) if self.builder.names.get(at) != name else None
+        count = 0
+        while self.builder.named(called := f"{name}@{count}" if count else name) not in (None, at):
+            count += 1  # the bare name is an input's
+        self.builder.name(at, called)
         return [int(at)]
 
     # ---------------------------------------------------------------------- statements

@@ -38,6 +38,13 @@ class Trace(Mapping[str, Array]):
     def __getitem__(self, name: str) -> Array:
         return np.asarray(self.arrays[self.graph.id(name)])
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.graph
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of the node called `name`, `default` where there is none."""
+        return self[name] if name in self else default
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.graph.names)
 

@@ -26,7 +26,7 @@ from ..tape.graph import NONE, Graph, suggestion
 from ..tape.ops import Contract
 
 Array = NDArray[Any]
-WORD = re.compile(r"[^\W\d]\w*(?:\.\w+)*[′']*")
+WORD = re.compile(r"[^\W\d]\w*(?:\.\w+)*(?:@\d+)?[′']*")  # h, L.d_x, and h@1, h as it was
 HERE = ("value", "upstream", "position")  # of the node at hand
 RENAMED = "_here"  # a bare `value` beside value(h)
 FUNCTIONS = ("value", "grad", "upstream", "accumulated", "local")
@@ -129,7 +129,7 @@ class _Parsed:
     def _names(self, text: str) -> dict[str, int]:
         found: dict[str, int] = {}
         for word in dict.fromkeys(WORD.findall(text)):
-            for name in (word, word.split(".")[0]):
+            for name in (word, word.partition("@")[0], word.split(".")[0]):
                 if name in found or (name in FUNCTIONS and _is_called(name, text)):
                     continue
                 at = self.graph.find(name)
@@ -239,7 +239,7 @@ def _is_called(name: str, text: str) -> bool:
 
 def reads_here(text: str, graph: Graph) -> bool:
     """Whether a text may read `value`, `upstream` or `position` of the node at hand."""
-    words = {word.split(".")[0] for word in WORD.findall(text)}
+    words = {re.split("[.@]", word)[0] for word in WORD.findall(text)}
     return any(name in words and graph.find(name) is None for name in HERE)
 
 

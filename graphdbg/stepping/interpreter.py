@@ -26,7 +26,7 @@ from .replies import OverIterations, Reply
 from .session import Session, Stop
 from .show import brief
 
-NAME = re.compile(r"[\w.]*$")
+NAME = re.compile(r"[\w.@]*$")
 LISTS = {"catch": tuple(FILTERS), "info": ("breakpoints", "watches", "inputs", "node")}
 MOST_STEPS = 1_000_000  # of `step N`
 REASONS = {

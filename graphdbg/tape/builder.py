@@ -47,6 +47,7 @@ class Builder:
             (getattr(op, "function", op), args): at
             for at, (op, args) in enumerate(zip(self.ops, self.args, strict=True))
         }
+        self._named = {name: at for at, name in self.names.items()} | self.aliases
 
     @classmethod
     def of(cls, graph: Graph) -> Builder:
@@ -167,12 +168,40 @@ class Builder:
         op = self.ops[at]
         return op.value if type(op) is ops.Const else None
 
+    def named(self, name: str) -> int | None:
+        """The id of the node that was given `name`, None where there is none."""
+        return self._named.get(name)
+
     def name(self, at: int, name: str) -> None:
-        """Call a node `name`; a node that has a name already gets another one."""
-        if at in self.names:
+        """Call a node `name`; a node that has a name already gets another one.
+
+        Raises GraphError for a name that another node has: a name is one node's for good.
+        """
+        if self._claim(at, name):
+            if at in self.names:
+                self.aliases[name] = at
+            else:
+                self.names[at] = name
+
+    def alias(self, at: int, name: str) -> None:
+        """Have a node found as `name` too; GraphError for a name that another node has."""
+        if self._claim(at, name):
             self.aliases[name] = at
-        else:
-            self.names[at] = name
+
+    def _claim(self, at: int, name: str) -> bool:
+        """Whether `name` is new to the tape; GraphError where it is another node's."""
+        holder = self._named.setdefault(name, at)
+        if holder != at:
+            raise GraphError(
+                f"two nodes cannot both be called '{name}': node {holder}, "
+                f"{type(self.ops[holder]).__name__.lower()} of shape "
+                f"{to_text(self.shapes[holder])}, has that name; give node {at}, "
+                f"{type(self.ops[at]).__name__.lower()} of shape {to_text(self.shapes[at])}, "
+                "another one",
+                span=self.spans[at],
+                node=name,
+            )
+        return self.names.get(at) != name and name not in self.aliases
 
     def build(self, outputs: dict[str, int] | Iterable[int]) -> Graph:
         """The graph; `outputs` are ids, or ids by name."""

@@ -38,6 +38,15 @@ def default_names(
     return names
 
 
+def is_derivative(name: str) -> bool:
+    """Whether a name is written as that of a derivative is: `L.d_x`, `p.J_o`, `f.H_w`.
+
+    >>> is_derivative("L.d_x"), is_derivative("d_x"), is_derivative("L.x")
+    (True, False, False)
+    """
+    return any(mark in name for mark in (".d_", ".J_", ".H_"))
+
+
 def other_names(names: Sequence[str], aliases: Mapping[str, int]) -> dict[int, list[str]]:
     """The further names of each node that has some."""
     found: dict[int, list[str]] = {}

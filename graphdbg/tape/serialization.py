@@ -112,8 +112,8 @@ def graph_from_dict(data: Json) -> Graph:
     operations = [op_from_dict(each) for each in reader.objects("operations")]
     graph = Graph(
         **_columns(reader.object("nodes"), operations, _shape_table(reader), spans),
-        given_names=dict(reader.pairs("names")),
-        aliases={name: at for at, name in reader.pairs("aliases")},
+        given_names=_once(reader.pairs("names"), "names"),
+        aliases=_once([(name, at) for at, name in reader.pairs("aliases")], "aliases"),
         calls=tuple(_call_from_dict(each, spans) for each in reader.objects("calls")),
         output_ids=tuple(reader.integers("outputs")),
         passes=tuple(_pass_from_dict(each) for each in reader.objects("passes")),
@@ -193,6 +193,18 @@ def _columns(
     return columns
 
 
+def _once(pairs: list[tuple[Any, Any]], where: str) -> dict[Any, Any]:
+    """Pairs as a dict; GraphError where one key has two values, of which one would be lost."""
+    found: dict[Any, Any] = {}
+    for key, value in pairs:
+        if found.setdefault(key, value) != value:
+            raise GraphError(
+                f"not a saved graph: {where}: expected one for {key!r}, "
+                f"found {found[key]!r} and {value!r}"
+            )
+    return found
+
+
 def _shape_table(reader: Reader) -> list[Shape]:
     return [shape_in(row, where) for where, row in reader.rows("shapes")]
 
@@ -241,6 +253,7 @@ def _pass_from_dict(reader: Reader) -> Pass:
 
 def _validate(graph: Graph) -> None:
     _validate_references(graph)
+    _validate_names(graph)
     for at, (op, args) in enumerate(zip(graph.ops, graph.args, strict=True)):
         if any(not 0 <= arg < at for arg in args):
             refuse(f"nodes.args[{at}]", "nodes before it", list(args))
@@ -252,6 +265,16 @@ def _validate(graph: Graph) -> None:
             raise GraphError(f"not a saved graph: node {at} does not fit: {error}") from error
         if found != graph.shapes[at]:
             refuse(f"nodes.shape[{at}]", to_text(found), to_text(graph.shapes[at]))
+
+
+def _validate_names(graph: Graph) -> None:
+    """A name is one node's; an input's is the one that values are given by."""
+    named = [(name, at) for at, name in graph.given_names.items()]
+    _once([*named, *graph.aliases.items()], "nodes by name")
+    for at in graph.input_ids:
+        name = graph.ops[at].name  # type: ignore[attr-defined]
+        if graph.given_names.get(at) != name:
+            refuse("names", f"the input's own at node {at}, '{name}'", graph.given_names.get(at))
 
 
 def _fits(op: ops.Op, count: int) -> bool:

@@ -26,6 +26,7 @@ from .rules import COUNT, RATE, Rule, optimizer, schedule
 Array = NDArray[Any]
 LEARNED = ("Real", "Positive")  # domains of inputs that may be parameters
 DEFAULT_RATE = 0.01
+TAKEN = ".step"  # put to a name of the step's own that the program has already: no program has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class TrainingStep:
         """The state before the first step: the parameters, and a memory of zeros."""
         state = {name: np.array(parameters[name], float) for name in self.parameters}
         for name in self.memory:
-            owner = name.rpartition(".")[0]
+            owner = name.removesuffix(TAKEN).rpartition(".")[0]
             state[name] = np.zeros_like(state[owner])
         return state
 
@@ -186,21 +187,22 @@ class _Writer:
 
     def _free(self, name: str) -> str:
         """The name, or where the program has it already another that no program can have."""
-        return f"{name}.step" if name in self.graph else name
+        return name + TAKEN if name in self.graph else name
 
     def _update(self, name: str, rule: Rule, settings: Mapping[str, float], rate: int) -> None:
         at = self.graph.id(name)
         names = {"w": at, "g": self.graph.id(f"{self.of}.d_{name}"), RATE: rate}
-        for kept in rule.memory:
-            names[kept] = self.b.input(f"{name}.{kept}", self.graph.shapes[at])
+        memory = {kept: self._free(f"{name}.{kept}") for kept in rule.memory}
+        for kept, called in memory.items():
+            names[kept] = self.b.input(called, self.graph.shapes[at])
         if rule.counts:
             names[COUNT] = self._count()
         given = ["w", "g", *rule.memory, *([COUNT] if rule.counts else [])]
         call = _call(rule.name, [*given, f"{RATE}={RATE}"], settings)
         results = ["next", *(f"{kept}_next" for kept in rule.memory)]
         made = extend(self.b, f"{', '.join(results)} = {call}", names)
-        for result, owner in zip(results, [name, *(f"{name}.{kept}" for kept in rule.memory)]):
-            self.b.name(made[result], f"{owner}.next")
+        for result, owner in zip(results, [name, *memory.values()]):
+            self.b.name(made[result], self._free(f"{owner}.next"))
             self.updates[owner] = made[result]
 
 

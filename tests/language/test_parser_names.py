@@ -77,8 +77,8 @@ def test_a_name_assigned_again_keeps_its_latest_value():
 def test_an_input_assigned_again_keeps_its_name():
     graph = parse("x = x + 1\nx = 3x\nf = x - 2")
     assert isinstance(graph["x"].op, ops.Input)
-    assert graph["x@2"].op == ops.map_of("add")
-    assert graph["x@3"].op == ops.map_of("mul")
+    assert graph["x@1"].op == ops.map_of("add")
+    assert graph["x@2"].op == ops.map_of("mul")
     assert graph.inputs == ("x",)
 
 

@@ -6,13 +6,22 @@ import numpy as np
 import pytest
 
 import graphdbg as gd
-from graphdbg.errors import ValueGivenError
+from graphdbg.errors import GraphError, ValueGivenError
 
 
 def test_the_lecture_example():
     trace = gd.evaluate(gd.grad(gd.parse("f=(x+y)z")), {"x": -2, "y": 5, "z": -4})
     values = {name: float(trace[name]) for name in ("q", "f", "f.d_x", "f.d_y", "f.d_z", "f.d_q")}
     assert values == {"q": 3, "f": -12, "f.d_x": -4, "f.d_y": -4, "f.d_z": 3, "f.d_q": -4}
+
+
+def test_a_trace_answers_whether_it_has_a_name():
+    trace = gd.evaluate(gd.grad(gd.parse("f=(x+y)z")), {"x": -2, "y": 5, "z": -4})
+    assert "q" in trace and "f.d_x" in trace
+    assert "nope" not in trace and 3 not in trace
+    assert trace.get("q") == 3 and trace.get("nope") is None and trace.get("nope", 0.5) == 0.5
+    with pytest.raises(GraphError, match="no node named 'nope'"):
+        trace["nope"]
 
 
 def test_float32_stays_float32():

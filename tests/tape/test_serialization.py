@@ -92,7 +92,8 @@ def graphs(draw: st.DrawFn) -> Graph:
         nodes.append(b.map(function, *(draw(st.sampled_from(nodes)) for _ in range(arity))))
         if b.shapes[nodes[-1]] and draw(st.booleans()):
             nodes.append(b.sum(nodes[-1], [0]))
-    return b.build({draw(st.text(min_size=1, max_size=4)): nodes[-1]})
+    free = st.text(min_size=1, max_size=4).filter(lambda name: name not in ("x", "s"))
+    return b.build({draw(free): nodes[-1]})
 
 
 @given(graphs())
@@ -177,6 +178,12 @@ BAD = (
     (["shapes", 0], [2], r"nodes.shape\[0\] must be \(\), found \"\(2,\)\""),
     (["shapes", 0], "long", "must be a list of dimensions, found \"long\""),
     (["names", 0], [0], "must be a node's position and a name, found"),
+    (["names", 1], [1, "x"], "nodes by name: expected one for 'x', found 0 and 1"),
+    (["names", 1], [0, "a"], "names: expected one for 0, found 'x' and 'a'"),
+    (["names", 0], [0, "a"], "names must be the input's own at node 0, 'x', found \"a\""),
+    (["names", 0], [2, "a"], "names must be the input's own at node 0, 'x', found null"),
+    (["aliases"], [[3, "x"]], "nodes by name: expected one for 'x', found 0 and 3"),
+    (["aliases"], [[3, "a"], [2, "a"]], "aliases: expected one for 'a', found 3 and 2"),
     (["outputs"], [], "it has no output"),
     (["outputs"], [99], "a node's position must be a position below 6, found 99"),
     (["passes", 0, "upstream", 0], [4], "a node and its gradient's node, found"),

@@ -209,6 +209,20 @@ def test_a_program_may_have_a_t_and_an_lr_of_its_own() -> None:
     assert float(run.parameters["w"]) == pytest.approx(1.0, abs=1e-3)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+def test_a_program_may_have_names_like_those_of_the_update(optimizer: str) -> None:
+    """A call labelled W, for the input W is assigned again, with a `next`, an `m` and a `v`."""
+    given = "X: Real[n]\ny: Real[n]\nW: Real\n"
+    inside = "def g(W):\n    next = 2*W\n    v = next*3\n    m = v/3\n    return m\nW = g(W)\n"
+    loss = "E = mean((X*W - y)^2)"
+    data, start = {"X": [1.0, 2.0], "y": [2.0, 4.1]}, {"W": 0.3}
+    found, plain = (
+        train(text, data, optimizer=optimizer, lr=0.01, epochs=5, start=start).parameters["W"]
+        for text in (given + inside + loss, given + loss.replace("W", "(2*W)"))
+    )
+    assert found == pytest.approx(float(plain), rel=1e-12)
+
+
 def test_a_run_is_the_same_by_its_seed() -> None:
     def losses(seed: int) -> list[float]:
         return train(NET, ring(), optimizer="adam", lr=0.02, epochs=4, batch=16, seed=seed).losses
