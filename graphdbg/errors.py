@@ -14,11 +14,13 @@
 
 from __future__ import annotations
 
-from .source import Span
+from .source import Span, shown
 
 
 class GraphError(Exception):
     """Anything graphdbg refuses; `span` and `node` tell where, when they are known.
+
+    As text it is `shown`: a quoted name or line of a program shows every character it has.
 
     >>> raise GraphError("no output named 'g'")
     Traceback (most recent call last):
@@ -33,9 +35,10 @@ class GraphError(Exception):
         self.node = node
 
     def __str__(self) -> str:
+        message = shown(self.message, lines=True)
         if self.span is None:
-            return self.message
-        return f"{self.span.where()}: {self.message}\n{self.span.excerpt()}"
+            return message
+        return f"{shown(self.span.where())}: {message}\n{self.span.excerpt()}"
 
 
 class SourceError(GraphError):

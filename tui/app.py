@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus, Resize
+from textual.filter import LineFilter
 from textual.geometry import Size
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
@@ -27,6 +28,7 @@ from graphdbg.tape.graph import suggestion
 from . import lazy
 from .keys import LONG, ON_NODE, PAN, TYPED, TYPING, bindings, footer
 from .messages import LinePicked, NodeSelected, Scrubbed, Submitted
+from .pieces import Shown
 from .screens.help import Help
 from .themes import THEMES
 from .widgets.command import CommandLine
@@ -158,6 +160,10 @@ class Debugger(App[None]):
         if small:
             text = f"the terminal is {width}×{height}: make it {LEAST[0]}×{LEAST[1]} or larger"
             self.query_one("#small", Static).update(text)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every line of the app goes through: its characters are shown."""
+        return [Shown(), *super().get_line_filters()]
 
     def _print_error_renderables(self) -> None:
         """Print no traceback: `run` raises the error, and the command line tells it."""

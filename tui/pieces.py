@@ -1,4 +1,4 @@
-"""Texts with style names, as the controller hands them to widgets, and their wrapping."""
+"""Texts with style names, as the controller hands them to widgets; shown, and wrapped."""
 
 from __future__ import annotations
 
@@ -6,6 +6,29 @@ import re
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len, chop_cells
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
+
+from graphdbg.source import shown
+
+
+class Shown(LineFilter):
+    """The outlet of the app: whatever a widget draws, each of its characters is shown.
+
+    Panes that fit their texts to a width show them before that; this is for all the others.
+    """
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The line with its characters shown; what the terminal itself is told stays."""
+        if all(control or shown(text) == text for text, _, control in segments):
+            return segments
+        made = [
+            Segment(text if control else shown(text), style, control)
+            for text, style, control in segments
+        ]
+        return Segment.adjust_line_length(made, Segment.get_line_length(segments))
+
 
 Piece = tuple[str, str]  # a text and the name of its style
 Row = Sequence[Piece]

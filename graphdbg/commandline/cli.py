@@ -10,12 +10,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
 from .. import __version__, lazy
 from ..errors import GraphError, UncheckedFormulaError
+from .outlets import complain, say, show_traceback
 
 OK, FAILED, BAD_INPUT, BUG, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 70, 130, 141
 
@@ -97,10 +97,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except GraphError as error:
-        _complain("error", str(error))
+        complain("error", str(error))
         return FAILED if isinstance(error, UncheckedFormulaError) else BAD_INPUT
     except MemoryError as error:
-        _complain("error", f"not enough memory: {str(error) or 'a value is too large'}\n{SMALLER}")
+        complain("error", f"not enough memory: {str(error) or 'a value is too large'}\n{SMALLER}")
         return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -113,10 +113,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
-        sys.stdout.write(HELP)
+        say(HELP, end="")
         return OK if words else BAD_INPUT
     if words[0] == "--version":
-        sys.stdout.write(f"graphdbg {__version__}\n")
+        say(f"graphdbg {__version__}")
         return OK
     command = words.pop(0) if words[0] in {**COMMANDS, **SESSIONS, **FILES} else "run"
     try:
@@ -300,7 +300,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the message with a pointer to the help and exit with 2."""
         message = message.replace(", name=value", "")  # argparse asks for what may be left out
-        _complain("error", f"{message}\n(see {self.prog} --help; put -- before a formula with a -)")
+        complain("error", f"{message}\n(see {self.prog} --help; put -- before a formula with a -)")
         raise SystemExit(BAD_INPUT)
 
 
@@ -310,17 +310,11 @@ def _seed(word: str) -> int:
     return int(word)
 
 
-def _complain(kind: str, message: str) -> None:
-    color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    mark = f"\x1b[1;31m{kind}:\x1b[0m" if color else f"{kind}:"
-    sys.stderr.write(f"{mark} {message}\n")
-
-
 def _confess(error: Exception, debug: bool) -> int:
     if debug:
-        traceback.print_exception(error)
+        show_traceback(error)
     first = (str(error).splitlines() or [""])[0]
-    _complain(
+    complain(
         "bug",
         f"{type(error).__name__}: {first:.200}\n"
         "This is a fault in graphdbg. Please report it with the command you ran"

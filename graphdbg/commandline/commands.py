@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from .. import __version__
 from ..calculus.gradients import grad, names_of
@@ -21,8 +19,11 @@ from ..numbers.evaluator import Trace, evaluate
 from ..rendering import equations, page, report, schema
 from ..rendering.report import Texts
 from ..tape.graph import Graph
+from ..tape.records import written
 from ..tape.sizes import to_text
+from .consoles import console
 from .loading import Loaded, chosen, listed, load, read_graph, target
+from .outlets import say
 
 OK, FAILED = 0, 1
 
@@ -64,8 +65,7 @@ def _forward_only(args: Namespace, loaded: Loaded) -> int:
     name = loaded.graph.outputs[-1]
     console().print(
         f"\n'{name}' has shape {to_text(loaded.graph[name].shape)}: a gradient needs a scalar. "
-        f"Its Jacobian: graphdbg jacobian SOURCE --of {name} --wrt {loaded.graph.inputs[0]}",
-        highlight=False,
+        f"Its Jacobian: graphdbg jacobian SOURCE --of {name} --wrt {loaded.graph.inputs[0]}"
     )
     return OK
 
@@ -136,9 +136,9 @@ def _show_formulas(args: Namespace, found: list[Formula]) -> int:
         _print_json(args.command, seed=args.seed, drawn=drawn, formulas=rows)
         return OK
     for each, value in zip(found, values):
-        sys.stdout.write(equations.write(each, args.form, args.format, value) + "\n")
+        say(equations.write(each, args.form, args.format, value))
     if loaded and loaded.drawn:
-        sys.stdout.write(f"random values (--seed {args.seed}) for {', '.join(loaded.drawn)}\n")
+        say(f"random values (--seed {args.seed}) for {', '.join(loaded.drawn)}")
     return OK
 
 
@@ -172,11 +172,6 @@ def _graph(args: Namespace) -> Graph:
     return read_graph(args.source, args.values, args.shape)[0]
 
 
-def console() -> Console:
-    """Standard output as Rich sees it: its width, colours unless NO_COLOR or a pipe."""
-    return Console(highlight=False, markup=False, emoji=False)
-
-
 def _show(parts: Iterable[RenderableType]) -> None:
     output = console()
     for part in parts:
@@ -185,8 +180,7 @@ def _show(parts: Iterable[RenderableType]) -> None:
 
 def _print_json(command: str, **parts: Any) -> None:
     document = schema.document(command, __version__, **parts)
-    json.dump(document, sys.stdout, ensure_ascii=False, allow_nan=False, indent=2)
-    sys.stdout.write("\n")
+    say(written(document, indent=2))
 
 
 RUN: dict[str, Callable[[Namespace], int]] = {

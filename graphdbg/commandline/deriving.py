@@ -15,6 +15,7 @@ from .. import derivations
 from ..derivations import Derivation
 from ..errors import GraphError
 from .loading import Loaded, chosen, load, read_graph, target
+from .outlets import aside, say
 
 OK, FAILED = 0, 1
 FORMATS = ("text", "markdown", "latex", "html", "pdf")
@@ -134,8 +135,8 @@ def _write(path: str | None, data: bytes) -> None:
 def _say(args: Namespace, loaded: Loaded | None) -> None:
     """Which file was written, and which values were drawn: beside the derivation, not in it."""
     to_file = args.output not in (None, "-")
-    stream = sys.stdout if to_file else sys.stderr
+    write = say if to_file else aside
     if to_file:
-        stream.write(f"wrote {args.output}\n")
+        write(f"wrote {args.output}")
     if loaded and loaded.drawn:
-        stream.write(f"random values (--seed {args.seed}) for {', '.join(loaded.drawn)}\n")
+        write(f"random values (--seed {args.seed}) for {', '.join(loaded.drawn)}")

@@ -12,6 +12,7 @@ from ..errors import GraphError
 from ..publishing import exports
 from ..stepping.session import Session
 from . import opening
+from .outlets import say
 
 OK = 0
 FRAMES = ("svg", "png", "pdf")
@@ -70,9 +71,9 @@ def _frames(args: Namespace, session: Session, look: dict[str, Any]) -> int:
 
 
 def _say(text: str, session: Session) -> None:
-    print(text)
+    say(text)
     if session.drawn:
-        print(f"  random values (--seed {session.seed}) for {', '.join(session.drawn)}")
+        say(f"  random values (--seed {session.seed}) for {', '.join(session.drawn)}")
 
 
 def told(done: int, count: int) -> None:

@@ -20,6 +20,7 @@ from ..stepping.interpreter import Interpreter
 from ..stepping.session import Session
 from ..tape.records import text_of
 from . import opening, painting
+from .outlets import say
 
 PROMPT = "(gd) "
 OK, BAD_INPUT = 0, 2
@@ -89,11 +90,13 @@ class Prompt:
     def write(self, text: str) -> None:
         """Print a reply."""
         if text:
-            print(painting.painted(text) if self.colour else text, flush=True)
+            say(text, paint=painting.painted if self.colour else str)
+            sys.stdout.flush()
 
     def echo(self, line: str) -> None:
         """Print a command that nobody typed, so that the output reads as a transcript."""
-        print(f"{PROMPT}{line}".rstrip(), flush=True)
+        say(f"{PROMPT}{line}".rstrip())
+        sys.stdout.flush()
 
     def run(self, line: str) -> bool:
         """Run one command; whether it leaves."""
@@ -131,10 +134,10 @@ class Prompt:
                 try:
                     leaves = self.run(input(PROMPT))
                 except EOFError:
-                    print()
+                    say()
                     return
                 except KeyboardInterrupt:
-                    print("\ninterrupted; quit or Ctrl-D leaves")
+                    say("\ninterrupted; quit or Ctrl-D leaves")
 
 
 class typing:

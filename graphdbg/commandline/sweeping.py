@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from ..errors import GraphError
@@ -17,6 +16,7 @@ from ..training import plots, sweeps
 from ..training.data import data_for
 from ..training.rules import optimizer, schedule
 from ..training.sweeps import Make, Outcome
+from .consoles import console
 from .loading import read_graph, target
 from .progress import bar
 from .training import numbers_of, written
@@ -80,9 +80,9 @@ def _slots(args: Namespace) -> list[Make]:
 
 
 def _say(found: list[Outcome], count: int) -> None:
-    console = Console(highlight=False)
+    output = console()
     if not found:
-        console.print("no trial has ended")
+        output.print("no trial has ended")
         return
     rows = sorted(found, key=lambda each: (each.score, each.number))
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -96,14 +96,14 @@ def _say(found: list[Outcome], count: int) -> None:
         given = [number(x, 4) if isinstance(x, float) else str(x) for x in each.options.values()]
         loss = "" if each.error else number(each.loss)
         table.add_row(*given, loss, held, str(each.epochs), f"{each.seconds:.1f}", said)
-    console.print(table)
+    output.print(table)
     best = rows[0]
     words = ", ".join(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
                       for name, value in best.options.items())  # fmt: skip
     failed = sum(bool(each.error) for each in found)
     left = f", {count - len(found)} not run" if count > len(found) else ""
     told = f"none has a result: {best.error}" if best.error else f"best: {words}"
-    console.print(f"{len(found)} trials, {failed} failed{left}; {told}", style="bold")
+    output.print(f"{len(found)} trials, {failed} failed{left}; {told}", style="bold")
 
 
 def _write(folder: Path, found: list[Outcome]) -> None:

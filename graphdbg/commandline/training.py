@@ -7,7 +7,6 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from .. import lazy
@@ -19,7 +18,9 @@ from ..training.data import Data, data_for
 from ..training.loop import train as learn
 from ..training.runs import Epoch, Run
 from ..training.watching import Watcher
+from .consoles import console
 from .loading import read_graph, target
+from .outlets import say
 from .progress import bar
 
 OK, INTERRUPTED = 0, 130
@@ -114,9 +115,9 @@ def numbers_of(words: list[str]) -> dict[str, float]:
 
 def written(folder: str | Path) -> None:
     """Say where a run or a sweep is, and what its folder lacks."""
-    print(f"written to {folder}")
+    say(f"written to {folder}")
     if not plots.available():
-        print(f"no plots were drawn: {plots.MISSING}")
+        say(f"no plots were drawn: {plots.MISSING}")
 
 
 def _losses(epoch: Epoch) -> str:
@@ -125,14 +126,14 @@ def _losses(epoch: Epoch) -> str:
 
 
 def _say(run: Run, watcher: Watcher) -> None:
-    console = Console(width=int(os.environ.get("COLUMNS", "0")) or None, highlight=False)
-    console.print(_table(run))
-    console.print(str(run), style="bold")
+    output = console(width=int(os.environ.get("COLUMNS", "0")) or None)
+    output.print(_table(run))
+    output.print(str(run), style="bold")
     found = [*watcher.found.values()]
     for iteration, finding in found[:MOST_FINDINGS]:
-        console.print(f"! iteration {iteration}: {finding}", style="yellow")
+        output.print(f"! iteration {iteration}: {finding}", style="yellow")
     if len(found) > MOST_FINDINGS:
-        console.print(f"... {len(found) - MOST_FINDINGS} more findings")
+        output.print(f"... {len(found) - MOST_FINDINGS} more findings")
 
 
 def _table(run: Run) -> Table:

@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterator
 
+from ..source import on_one_line
 from ..typesetting.mathml import convert
 from .breaking import broken, width
 from .document import Block, Display, Heading, Items, Paragraph, Piece, Pieces, blocks
@@ -68,7 +69,7 @@ def write(found: Derivation) -> str:
     (True, False)
     """
     parts = list(blocks(found))
-    title = html.escape("".join(map(str, parts[0].pieces)))  # type: ignore[union-attr]
+    title = html.escape(on_one_line("".join(map(str, parts[0].pieces))))  # type: ignore[union-attr]
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -156,7 +157,7 @@ def _piece(piece: Piece, block: bool = False) -> str:
 
 def _prose(text: str, linked: bool = True) -> str:
     """A text, escaped; the numbers of equations lead to them."""
-    text = "".join(each if each.isprintable() else " " for each in text)
+    text = on_one_line(text)
     out, at = "", 0
     for found in _REFERENCE.finditer(text) if linked else ():
         if not found.start():

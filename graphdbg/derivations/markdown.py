@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ..source import on_one_line
 from ..typesetting.latex_notation import plain
 from .breaking import broken
 from .document import Block, Display, Heading, Items, Paragraph, Pieces, blocks
@@ -89,7 +90,7 @@ def _row(row: Equation) -> str:
 
 
 def _as_text_prose(text: str) -> str:
-    return "".join(_WIDE.get(each, each) for each in text)
+    return "".join(_WIDE.get(each, each) for each in on_one_line(text))
 
 
 def _inline(pieces: Pieces) -> str:
@@ -103,8 +104,9 @@ def _expression(piece: Expression) -> str:
         return f"${portable(piece.latex)}$"
     ticks = "`" * (1 + max((len(run) for run in re.findall("`+", piece.text)), default=0))
     blank = " " if "`" in piece.text else ""
-    return f"{ticks}{blank}{' '.join(piece.text.split())}{blank}{ticks}"
+    inside = on_one_line(" ".join(piece.text.split()))
+    return f"{ticks}{blank}{inside}{blank}{ticks}"
 
 
 def _escaped(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", "".join(each if each.isprintable() else " " for each in text))
+    return _SPECIAL.sub(r"\\\1", on_one_line(text))

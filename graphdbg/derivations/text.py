@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from ..source import on_one_line
 from .document import Block, Display, Heading, Items, Paragraph, Pieces, blocks
 from .steps import Derivation
 
@@ -75,9 +76,9 @@ def _items(block: Items) -> Iterator[str]:
 
 
 def _display(block: Display) -> Iterator[str]:
-    lefts = [_one_line(row.left.text) if row.left else "" for row in block.rows]
+    lefts = [on_one_line(row.left.text) if row.left else "" for row in block.rows]
     wide = max(map(len, lefts))
-    rights = [_one_line(row.right.text) for row in block.rows]
+    rights = [on_one_line(row.right.text) for row in block.rows]
     lines = [f"    {left:<{wide}} = {right}" for left, right in zip(lefts, rights)]
     column = max((len(line) for line in lines if len(line) <= WIDEST), default=0)
     for line, row in zip(lines, block.rows):
@@ -98,8 +99,4 @@ def _plain(pieces: Pieces, blank: str = " ") -> str:
     texts = (
         piece if isinstance(piece, str) else piece.text.replace(" ", blank) for piece in pieces
     )
-    return _one_line("".join(texts))
-
-
-def _one_line(text: str) -> str:
-    return "".join(each if each.isprintable() or each == FIXED else " " for each in text)
+    return on_one_line("".join(texts))

@@ -1,7 +1,7 @@
 """Texts for Graphviz: escaped, cut to a length, and how wide they are about.
 
 Nothing a user wrote reaches Graphviz as markup: names go into HTML-like labels as escaped text,
-control characters are shown as `·`, and a long text ends in an ellipsis.
+every character is shown, and a long text ends in an ellipsis.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import html
 import unicodedata
 from collections.abc import Iterator
+
+from ..source import shown
 
 LONGEST = 40  # characters of a name or an operation in a picture; the tooltip has more
 LONGEST_TIP = 300
@@ -19,12 +21,12 @@ NARROW_EM, WIDE_EM, CAPITAL_EM, OTHER_EM = 0.40, 1.0, 0.78, 0.64
 
 
 def plain(text: str, most: int = LONGEST) -> str:
-    """The text on one line, control characters replaced, at most `most` characters.
+    """The text on one line, as `shown` has it, at most `most` characters.
 
     >>> plain("a\\nb" + "c" * 50, 6)
-    'a·bcc…'
+    'a␊bcc…'
     """
-    text = "".join("·" if unicodedata.category(each)[0] == "C" else each for each in text[:most])
+    text = shown(text[:most])
     return text if len(text) < most else text[: most - 1] + "…"
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..errors import SourceError
-from ..source import Source, Span
+from ..source import Source, Span, hidden_in, shown
 
 MAX_NESTING = 100  # brackets in brackets; the walk over them recurses, Python's own limit is 200
 _SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀ⊤"
@@ -70,6 +70,8 @@ def lex(source: Source) -> list[Token]:
         kind, start, at = str(match.lastgroup), at, match.end()
         if kind in ("of", "by"):
             kind = "partial"
+        if kind in ("name", "partial") and (hidden := hidden_in(match[0])) is not None:
+            raise _unseen(source, start + hidden)
         if kind in ("space", "comment") or (kind == "newline" and opened):
             continue
         if kind == "string" and text[start] == "'" and _is_transpose(tokens, start):
@@ -133,10 +135,19 @@ def _unreadable(source: Source, at: int) -> SourceError:
     char = source.text[at]
     if char in "\"'":
         return SourceError("this string is never closed", span=Span(source, at, at + 1))
-    known = f"'{char}' " if char.isprintable() else ""
+    known = f"'{char}' " if shown(char) == char else ""
     advice = _ADVICE.get(char, "remove it or write its name in letters")
     return SourceError(
         f"cannot read the character {known}(U+{ord(char):04X}): {advice}",
+        span=Span(source, at, at + 1),
+    )
+
+
+def _unseen(source: Source, at: int) -> SourceError:
+    """The error for a character of a name that nobody would see, or a heap of marks."""
+    return SourceError(
+        f"cannot read the character U+{ord(source.text[at]):04X} in a name: it is not to be seen "
+        "there, so two names would look the same; remove it",
         span=Span(source, at, at + 1),
     )
 

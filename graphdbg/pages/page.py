@@ -15,9 +15,10 @@ from functools import lru_cache
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from ..drawing.pictures import Options, Studio
-from ..source import Source
+from ..source import Source, shown
 from ..stepping.session import Session
 from .contents import Contents
 
@@ -63,12 +64,12 @@ def page(studio: Studio, session: Session, position: int | None = None) -> str:
     style, script = _style(), _script()
     return _template().substitute(
         theme=' data-theme="dark"' if studio.options.theme == "dark" else "",
-        heading=escape(_heading(source)),
-        source=escape(source.name if source else ""),
+        heading=escape(shown(_heading(source))),
+        source=escape(shown(source.name if source else "")),
         policy=_policy(style, script),
         style=style,
         picture=picture,
-        data=json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(_SAFE),
+        data=json.dumps(_visible(data), ensure_ascii=False, separators=(",", ":")).translate(_SAFE),
         script=script,
     )
 
@@ -89,6 +90,15 @@ def _heading(source: Source | None) -> str:
         return re.split(r"[/\\\\]", source.name)[-1]
     line = source.text.strip()
     return line if "\n" not in line and len(line) <= LONGEST else "a program"
+
+
+def _visible(data: Any) -> Any:
+    """The page's data with each character of its texts shown."""
+    if isinstance(data, str):
+        return shown(data, lines=True)
+    if isinstance(data, list):
+        return [_visible(each) for each in data]
+    return {key: _visible(each) for key, each in data.items()} if isinstance(data, dict) else data
 
 
 def _policy(style: str, script: str) -> str:

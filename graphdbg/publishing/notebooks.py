@@ -18,6 +18,7 @@ from ..formulas.formulary import Formula
 from ..numbers.evaluator import Array, Trace
 from ..pages import page
 from ..rendering.numbers import array, number
+from ..source import shown
 from ..stepping.session import Session
 from ..tape.graph import Graph
 from ..tape.operations import operation
@@ -84,11 +85,11 @@ def formula(found: Formula) -> Bundle:
     """The formula as LaTeX and as MathML, with what it assumes and how it was checked."""
     notes = [*found.assumptions, str(found.stamp)]
     parts = [f"{name} = {text}" for name, text in found.definitions.items()]
-    said = "".join(f"<div {CELL}>{escape(line)}</div>" for line in [*parts, *notes])
+    said = "".join(f"<div {CELL}>{_escaped(line)}</div>" for line in [*parts, *notes])
     return {
         "text/plain": str(found),
         "text/latex": f"$\\displaystyle {found.latex()}$",
-        "text/html": f"<div>{escape(found.title)} = {found.mathml()}</div><small>{said}</small>",
+        "text/html": f"<div>{_escaped(found.title)} = {found.mathml()}</div><small>{said}</small>",
     }
 
 
@@ -128,7 +129,12 @@ def _value(value: Array) -> str:
 
 
 def _pre(text: str) -> str:
-    return f"<pre>{escape(text)}</pre>"
+    return f"<pre>{_escaped(text)}</pre>"
+
+
+def _escaped(text: str) -> str:
+    """A text for the inside of HTML, each character shown."""
+    return escape(shown(text, lines=True))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], count: int) -> str:
@@ -139,4 +145,4 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], count: int) -> str
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:
-    return "<tr>" + "".join(f"<{tag} {CELL}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<{tag} {CELL}>{_escaped(cell)}</{tag}>" for cell in cells) + "</tr>"

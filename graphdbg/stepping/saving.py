@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import GraphError
 from ..tape.graph import Graph
-from ..tape.records import Json, Reader, refuse
+from ..tape.records import Json, Reader, refuse, written
 from ..tape.serialization import graph_from_dict, graph_to_dict
 from .breakpoints import WATCH, Breakpoint
 from .marks import Marks, made_for
@@ -56,7 +56,7 @@ def to_json(scope: Scope, marks: Marks, position: int, seed: int, drawn: Sequenc
         "filters": sorted(marks.filters),
         "graph": graph_to_dict(scope.graph),
     }
-    return json.dumps(data, ensure_ascii=False, allow_nan=False)
+    return written(data)
 
 
 def read(text: str) -> Saved:

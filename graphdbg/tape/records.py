@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import GraphError
+from ..source import escaped_in_json
 from . import ops
 from .graph import NONE
 from .scalars import TABLE
@@ -124,6 +125,11 @@ def pick(table: Sequence[Any], at: int, where: str, optional: bool = False) -> A
 
 
 # ------------------------------------------------------------------ writing
+
+
+def written(data: Json, indent: int | None = None) -> str:
+    """Plain data as JSON text in which every character is visible; a NaN is a ValueError."""
+    return escaped_in_json(json.dumps(data, ensure_ascii=False, allow_nan=False, indent=indent))
 
 
 def op_to_dict(op: ops.Op) -> Json:

@@ -28,6 +28,7 @@ from .records import (
     shape_in,
     shape_out,
     text_of,
+    written,
 )
 from .scalars import TABLE
 from .sizes import Shape, to_text
@@ -56,7 +57,7 @@ def to_json(graph: Graph) -> str:
     >>> from_json(to_json(g)) == g
     True
     """
-    return json.dumps(graph_to_dict(graph), ensure_ascii=False, allow_nan=False)
+    return written(graph_to_dict(graph))
 
 
 def from_json(text: str) -> Graph:

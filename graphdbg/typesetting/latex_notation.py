@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from ..source import on_one_line
 from . import trees as t
 from .spacing import GREEK
 from .trees import SCALAR, Tree
@@ -224,7 +225,7 @@ def in_text(text: str) -> str:
     >>> in_text("Σ Y = 1 & more")
     '\\ensuremath{\\Sigma} Y = 1 \\& more'
     """
-    return "".join(_IN_TEXT.get(each, each) for each in _one_line(text))
+    return "".join(_IN_TEXT.get(each, each) for each in on_one_line(text))
 
 
 def plain(escaped: str) -> str:
@@ -252,13 +253,8 @@ def _stem(stem: str) -> str:
 def _word(name: str) -> str:
     if any(each > "\x7f" and each not in _TO_LATEX for each in name):
         return rf"\textit{{{in_text(name)}}}"  # no letter of LaTeX's mathematics
-    escaped = "".join(_ESCAPES.get(each, each) for each in _one_line(name))
+    escaped = "".join(_ESCAPES.get(each, each) for each in on_one_line(name))
     return escaped if len(name) == 1 or name.isdigit() else rf"\mathit{{{escaped}}}"
-
-
-def _one_line(text: str) -> str:
-    """A text without line ends, of which two would end a formula, and control characters."""
-    return "".join(each if each.isprintable() else " " for each in text)
 
 
 _SPECIAL = {each: "\\" + each for each in "#$%&_{}"}

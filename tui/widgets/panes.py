@@ -12,6 +12,8 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from graphdbg.source import shown
+
 from ..pieces import STYLES, Piece, Row, wrapped
 
 COARSE = 6  # lines by which a pane that scrolls grows and shrinks
@@ -36,7 +38,7 @@ class Rows(ScrollView, can_focus=True):
 
     def show(self, rows: Iterable[Row]) -> None:
         """Show other rows."""
-        rows = list(rows)
+        rows = [[(shown(text), style) for text, style in row] for row in rows]
         if rows != self.rows:
             self.rows = rows
             self._wrap()

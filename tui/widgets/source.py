@@ -11,6 +11,8 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from graphdbg.source import shown
+
 from ..messages import LinePicked
 
 if TYPE_CHECKING:
@@ -40,12 +42,12 @@ class SourcePane(ScrollView, can_focus=True):
         """Show a text with its current line in view; `inside` names the calls around."""
         if view.text is not self._text or self._view is None or view.name != self._view.name:
             self._text = view.text
-            self._lines = [line.replace("\t", "    ") for line in view.text.split("\n")]
+            self._lines = shown(view.text, lines=True).replace("\t", "    ").split("\n")
             width = max(map(len, self._lines), default=0) + GUTTER
             self.virtual_size = Size(width, len(self._lines))
         self._view = view
-        self.border_title = f"source  {view.name}"
-        self.border_subtitle = inside
+        self.border_title = shown(f"source  {view.name}")
+        self.border_subtitle = shown(inside)
         if view.line:
             self._bring(view.line - 1)
         self.refresh()
