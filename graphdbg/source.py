@@ -23,7 +23,7 @@ _INVISIBLE = re.compile(
     "\U0001d159\U000e0100-\U000e01ef]"
 )
 _BLANK = "\u00a0"  # a space that ends no line: it is seen
-_BREAKS = re.compile(r"[\t\n\v\f\r]+")
+_BREAKS = re.compile(r"[\t\n\v\f\r]")
 
 
 def shown(text: str, lines: bool = False) -> str:
@@ -45,10 +45,10 @@ def shown(text: str, lines: bool = False) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """The text as `shown` has it, with a blank for each run of line ends and tabs.
+    """The text as `shown` has it, with a blank for each line end and tab.
 
     >>> on_one_line("a\\n\\tb")
-    'a b'
+    'a  b'
     """
     return shown(_BREAKS.sub(" ", text))
 

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from argparse import Namespace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +14,7 @@ from .. import derivations
 from ..derivations import Derivation
 from ..errors import GraphError
 from .loading import Loaded, chosen, load, read_graph, target
-from .outlets import aside, say
+from .outlets import aside, hand_over, say
 
 OK, FAILED = 0, 1
 FORMATS = ("text", "markdown", "latex", "html", "pdf")
@@ -118,13 +117,7 @@ def pdf(source: str) -> bytes:
 
 def _write(path: str | None, data: bytes) -> None:
     if path in (None, "-"):
-        sys.stdout.flush()
-        stream = getattr(sys.stdout, "buffer", None)
-        if stream is None:
-            sys.stdout.write(data.decode("utf-8"))
-        else:
-            stream.write(data)
-            stream.flush()
+        hand_over(data)
         return
     try:
         Path(str(path)).write_bytes(data)

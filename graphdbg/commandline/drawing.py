@@ -12,7 +12,7 @@ from ..errors import GraphError
 from ..publishing import exports
 from ..stepping.session import Session
 from . import opening
-from .outlets import say
+from .outlets import hand_over, say
 
 OK = 0
 FRAMES = ("svg", "png", "pdf")
@@ -32,7 +32,7 @@ def render(args: Namespace) -> int:
         if args.format is None:
             raise GraphError("-o - writes to standard output: say which --format")
         data, _ = exports.drawn(session, args.format, None, args.at, args.step, told, look)
-        sys.stdout.buffer.write(data)
+        hand_over(data)
         return OK
     done = exports.render(
         session, args.output, at=args.at, step=args.step, format=args.format, told=told, **look

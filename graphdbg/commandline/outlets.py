@@ -26,6 +26,17 @@ def aside(text: str) -> None:
     sys.stderr.write(shown(text, lines=True) + "\n")
 
 
+def hand_over(data: bytes) -> None:
+    """Write a picture or a document to standard output; it has shown its texts itself."""
+    sys.stdout.flush()
+    stream = getattr(sys.stdout, "buffer", None)
+    if stream is None:
+        sys.stdout.write(data.decode("utf-8"))
+    else:
+        stream.write(data)
+        stream.flush()
+
+
 def complain(kind: str, message: str) -> None:
     """Write `error: message` to standard error, its first word red on a terminal."""
     color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import GraphError, SourceError, ValueGivenError
-from ..source import Source, Span
+from ..source import Source, Span, hidden_in
 from ..tape import sizes
 from ..tape.builder import Builder
 from ..tape.graph import Graph
@@ -177,7 +177,7 @@ def given_shapes(
 
 
 def _dimension(name: str, dim: Any) -> Dim:
-    if isinstance(dim, str) and dim.isidentifier():
+    if isinstance(dim, str) and dim.isidentifier() and hidden_in(dim) is None:
         return sizes.named(dim)
     if isinstance(dim, sizes.Size):
         return dim
