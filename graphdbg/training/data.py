@@ -33,12 +33,18 @@ MOST_CLASSES = 1_000  # where nothing else says how many; more are no classes
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Arrays by the names of inputs, one row a sample; `classes` are the words behind labels."""
+    """Arrays by the names of inputs, one row a sample; `classes` are the words behind labels.
+
+    `rows` are the numbers of the samples where these are a part of more, `first` that of the first
+    sample: the row of a CSV file, below its header and counted from 1; else 0.
+    """
 
     arrays: Mapping[str, Array]
     classes: tuple[str, ...] = ()
     source: str = ""
     digest: str = ""
+    rows: Array | None = None
+    first: int = 0
 
     @property
     def count(self) -> int:
@@ -48,7 +54,8 @@ class Data:
     def take(self, rows: Sequence[int] | Array) -> Data:
         """The samples of some rows."""
         chosen = np.asarray(rows, int)
-        return replace(self, arrays={name: each[chosen] for name, each in self.arrays.items()})
+        arrays = {name: each[chosen] for name, each in self.arrays.items()}
+        return replace(self, arrays=arrays, rows=chosen if self.rows is None else self.rows[chosen])
 
     def split(self, share: float, seed: int) -> tuple[Data, Data]:
         """The samples to learn from, and a random `share` of them that is held out.
@@ -73,9 +80,24 @@ class Data:
         """
         if size is None or size >= self.count:
             return dict(self.arrays)
-        epoch, place = divmod(step, self.steps(size))
-        rows = _order(self.count, seed, epoch)[place * size : (place + 1) * size]
+        rows = self._drawn(size, seed, step)
         return {name: each[rows] for name, each in self.arrays.items()}
+
+    def sample(self, size: int | None, seed: int, step: int, place: int) -> int:
+        """The number of the sample at a place of a step's batch: its row in the file, if one was.
+
+        >>> data = Data({"x": np.arange(5.0)}, first=2)  # a CSV file with a header
+        >>> place = 1
+        >>> data.sample(2, 0, 0, place) == 2 + data.batch(2, 0, 0)["x"][place]
+        True
+        """
+        if size is not None and size < self.count:
+            place = int(self._drawn(size, seed, step)[place])
+        return self.first + (place if self.rows is None else int(self.rows[place]))
+
+    def _drawn(self, size: int, seed: int, step: int) -> Array:
+        epoch, place = divmod(step, self.steps(size))
+        return _order(self.count, seed, epoch)[place * size : (place + 1) * size]
 
     def steps(self, size: int | None) -> int:
         """How many steps an epoch has."""
@@ -192,7 +214,8 @@ def _from_csv(graph: Graph, path: Path, raw: bytes, target: str | None) -> Data:
         raise GraphError(f"'{path}' has two columns '{twice}': give each a name of its own")
     leading = [name for name in graph.inputs if _leads(graph[name].shape)]
     if leading and all(name in names for name in leading):
-        return _checked(graph, {name: table.column(name) for name in leading})
+        named = _checked(graph, {name: table.column(name) for name in leading})
+        return replace(named, first=table.first)
     features, wanted = roles(graph)
     goal = names[-1] if target is None else target
     if goal not in names:
@@ -200,7 +223,7 @@ def _from_csv(graph: Graph, path: Path, raw: bytes, target: str | None) -> Data:
     labels, classes = table.target(goal)
     columns = [table.column(name) for name in names if name != goal]
     arrays = {features: np.stack(columns, axis=1), wanted: labels}
-    return replace(_checked(graph, arrays), classes=classes)
+    return replace(_checked(graph, arrays), classes=classes, first=table.first)
 
 
 @dataclass(frozen=True)

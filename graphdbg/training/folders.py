@@ -83,11 +83,15 @@ def _history(run: Run) -> str:
                      *(f"norm {name}" for name in names),
                      *(f"ratio {name}" for name in names)])  # fmt: skip
     for each in run.epochs:
-        held = "" if each.validation is None else repr(each.validation)
-        writer.writerow([each.number, each.iteration, repr(each.loss), held, repr(each.rate),
+        writer.writerow([each.number, each.iteration, repr(each.loss), _known(each.validation),
+                         repr(each.rate),
                          *(repr(each.norms[name]) for name in names),
-                         *(repr(each.ratios[name]) for name in names)])  # fmt: skip
+                         *(_known(each.ratios[name]) for name in names)])  # fmt: skip
     return out.getvalue()
+
+
+def _known(value: float | None) -> str:
+    return "" if value is None else repr(value)
 
 
 def _losses(run: Run) -> str:
@@ -135,10 +139,10 @@ def _part(arrays: Mapping[str, Array], prefix: str) -> State:
 
 
 def _epoch(row: Mapping[str, str]) -> Epoch:
-    def of(kind: str) -> dict[str, float]:
+    def of(kind: str) -> dict[str, Any]:
         start = f"{kind} "
-        return {name.removeprefix(start): float(each) for name, each in row.items()
-                if name.startswith(start)}  # fmt: skip
+        return {name.removeprefix(start): float(each) if each else None
+                for name, each in row.items() if name.startswith(start)}  # fmt: skip
 
     held = float(row["validation"]) if row["validation"] else None
     return Epoch(int(row["epoch"]), int(row["iteration"]), float(row["loss"]), held,

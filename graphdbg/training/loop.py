@@ -7,30 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from signal import SIGINT
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import lazy
-from ..checking.findings import nonfinite_nodes
 from ..errors import GraphError
 from ..language.parser import parse
-from ..numbers.evaluator import evaluate
 from ..tape.graph import Graph
 from ..tape.ops import Input
 from ..tape.sizes import Size
 from .data import Data, data_for
+from .divergence import DivergedError, diverged
 from .rules import optimizer as rule_of
-from .runs import Epoch, History, Plan, Progress, Run, State, Stepper
+from .runs import Best, Epoch, History, Keeper, Plan, Progress, Run, State, Stepper
+from .signals import ALL, CTRL_C, Asked
 from .steps import Group, TrainingStep, learned, training_step
 
 Array = NDArray[Any]
 Told = Callable[[Run], None]
-
-
-class DivergedError(GraphError):
-    """A loss that is no number any more: which step, and at which node it began."""
+INTERRUPTED, DIVERGED = "interrupted", "diverged"  # why a run ended, beside those of its own
 
 
 def train(
@@ -54,6 +52,8 @@ def train(
     target: str | None = None,
     told: Told | None = None,
     resume: Run | Progress | None = None,
+    keeper: Keeper | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Run:
     """The `Run` that minimises the program's only scalar result, or `of`, on the data.
 
@@ -63,10 +63,12 @@ def train(
     all samples at once. `early_stopping` epochs without a better validation loss end the run, and
     the best parameters are kept. `masks` are inputs drawn anew at each step (dropout), by the
     probability to keep. `start` gives initial values; others are drawn by the seed, weights with
-    variance 1/fan-in, vectors and numbers as 0. `resume` goes on from a run.
+    variance 1/fan-in, vectors and numbers as 0. `resume` goes on from a run, wherever it was
+    interrupted, to the bit. `told` hears of the run after each epoch, `keeper` saves it while it
+    goes on (`folders.Folder`), and it ends between two steps where `stop` says so, or Ctrl-C.
 
-    Raises DivergedError where the loss stops being a number, naming step and node; GraphError for
-    arguments that cannot be, ValueGivenError for data that do not fit.
+    Raises DivergedError where the loss stops being a number, naming step, sample and node;
+    GraphError for arguments that cannot be, ValueGivenError for data that do not fit.
 
     >>> import graphdbg as gd
     >>> run = gd.train("X: Real[n,1]; y: Real[n]; w: Real[1]; E = sum((X@w - y)^2)/n",
@@ -81,16 +83,19 @@ def train(
     _check(graph, found, parameters, epochs, batch, early_stopping, validation, seed)
     rate = rule_of(optimizer).settings["lr"] if lr is None else lr
     default = Group((), optimizer, rate, schedule, settings or {}, pace or {})
-    named = list(groups)
-    left = set(parameters) - {name for each in named for name in each.parameters}
-    if left and all(each.parameters for each in named):  # none of them takes the rest
-        named.append(default)
-    step = training_step(graph, parameters, of, named)
+    step = training_step(graph, parameters, of, _complete(groups, default, parameters))
     learning, held = found.split(validation, seed)
     plan = Plan(batch, seed, masks or {})
     before = resume.progress if isinstance(resume, Run) else resume
     loop = Training(graph, step, learning, held, plan, early_stopping)
-    return loop.run(epochs, start or {}, told, before, found.classes)
+    return loop.run(epochs, start or {}, told, before, found.classes, keeper=keeper, stop=stop)
+
+
+def _complete(groups: Iterable[Group], rest: Group, parameters: Sequence[str]) -> list[Group]:
+    """The groups, with one for what they leave, where none of them takes it."""
+    named = list(groups)
+    left = set(parameters) - {name for each in named for name in each.parameters}
+    return [*named, rest] if left and all(each.parameters for each in named) else named
 
 
 class Training:
@@ -101,7 +106,6 @@ class Training:
         patience: int | None,
     ) -> None:  # fmt: skip
         self.graph, self.step, self.held, self.patience = graph, step, held, patience
-        self.best: tuple[float, int, State] | None = None
         self.stepper = Stepper(step, data, plan)
         compile_ = lazy.module("compiling.compiler").compile
         self.loss = compile_(graph, outputs=[step.of]).run
@@ -110,42 +114,56 @@ class Training:
 
     def run(
         self, epochs: int, start: Mapping[str, ArrayLike], told: Told | None,
-        before: Progress | None, classes: Sequence[str] = (),
+        before: Progress | None, classes: Sequence[str] = (), *, keeper: Keeper | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> Run:  # fmt: skip
         """All epochs, or fewer; Ctrl-C ends the run and loses nothing."""
+        run = self._begun(epochs, start, before, classes)
+        with Asked(CTRL_C if keeper is None else ALL, stop) as asked:
+            if keeper is not None:
+                keeper.begin(run)
+            try:
+                with asked.breaking(), np.errstate(all="ignore"):  # a NaN is told with its node
+                    self._epochs(run, epochs, told, asked, keeper)
+            except KeyboardInterrupt:
+                run.signal = asked.signal or SIGINT
+                run.stopped = INTERRUPTED
+            except DivergedError:
+                run.stopped = DIVERGED
+                self._end(run, keeper)
+                raise
+            self._end(run, keeper)
+            run.signal = run.signal or asked.signal
+        return run
+
+    def _begun(
+        self, epochs: int, start: Mapping[str, ArrayLike], before: Progress | None,
+        classes: Sequence[str],
+    ) -> Run:  # fmt: skip
+        """The run before the next step it takes."""
         if before is None:
             state = self._begin(start)
             before = Progress(state, state, (), ())
-        copies = {0: before.first, len(before.losses): before.now}
-        history, state = History(self.stepper, list(copies.items())), before.now
+        taken, wanted = len(before.losses), epochs * self.stepper.per_epoch
+        if taken > wanted:
+            raise GraphError(
+                f"the run has taken {taken:,} steps, and {epochs} epochs are {wanted:,}: give more "
+                "epochs to go on"
+            )
+        history = History(self.stepper, list({0: before.first, taken: before.now}.items()))
         run = Run(self.step, self.stepper.plan, history, list(before.losses), list(before.epochs),
-                  {}, "", classes=classes)  # fmt: skip
-        run.stopped = f"{epochs} epochs"
-        self.best = self._best_of(run)
-        try:
-            for number in range(len(run.epochs), epochs):
-                with np.errstate(all="ignore"):  # a loss that is no number is told with its node
-                    state = self._epoch(run, number, state)
-                if told is not None:
-                    told(run)
-                if self._is_enough(run, number, state):
-                    break
-        except KeyboardInterrupt:
-            state = history.state(run.iterations)
-            run.stopped = "interrupted"
-        run.parameters = {name: state[name] for name in self.step.parameters}
-        if self.best is not None and run.stopped.startswith("early"):
-            _, run.best, best = self.best
-            run.parameters = {name: best[name] for name in self.step.parameters}
+                  {}, f"{epochs} epochs", classes=classes)  # fmt: skip
+        run.leader = before.best or self._leader_of(run)
         return run
 
-    def _best_of(self, run: Run) -> tuple[float, int, State] | None:
-        """The best epoch of a run that goes on, with its state; None where nothing was held out."""
-        held = [each for each in run.epochs if each.validation is not None]
+    def _leader_of(self, run: Run) -> Best | None:
+        """The best epoch of a run that is now to stop early; None where nothing was held out."""
+        held = [(_comparable(each.validation), each) for each in run.epochs
+                if each.validation is not None]  # fmt: skip
         if self.patience is None or not held:
             return None
-        best = min(held, key=lambda each: (each.validation, each.number))
-        return best.validation or 0.0, best.number, run.state(best.iteration)
+        value, best = min(held, key=lambda each: (each[0], each[1].number))
+        return Best(value, best.number, run.state(best.iteration))
 
     def _begin(self, start: Mapping[str, ArrayLike]) -> State:
         drawn = initial(self.step, self.stepper.data, self.stepper.plan.seed)
@@ -155,35 +173,63 @@ class Training:
             drawn[name] = np.array(value, float)
         return self.step.start(drawn)
 
-    def _epoch(self, run: Run, number: int, state: State) -> State:
-        """One pass over the data; the state after it."""
-        first = run.iterations
-        before = state
-        for iteration in range(first, first + self.stepper.per_epoch):
-            run.history.keep(iteration, state)
+    def _epochs(
+        self, run: Run, epochs: int, told: Told | None, asked: Asked, keeper: Keeper | None
+    ) -> None:
+        """The epochs that are left, the first of them perhaps begun."""
+        if self._is_enough(run):
+            return
+        for number in range(len(run.epochs), epochs):
+            before, after = self._steps(run, number, asked, keeper)
+            with asked.breaking(may=keeper is None):  # what is saved is never an epoch half told
+                self._measure(run, number, before, after)
+                if told is not None:
+                    told(run)
+            if self._is_enough(run):
+                return
+
+    def _steps(
+        self, run: Run, number: int, asked: Asked, keeper: Keeper | None
+    ) -> tuple[State, State]:
+        """What is left of an epoch: the states before its last step and after it."""
+        history, losses, end = run.history, run.losses, (number + 1) * self.stepper.per_epoch
+        state = history.state(run.iterations)
+        before = state if run.iterations < end else history.state(end - 1)
+        for iteration in range(run.iterations, end):
+            history.keep(iteration, state)
+            asked.look()
+            if keeper is not None and keeper.is_due(run):
+                with asked.breaking(may=False):
+                    keeper.save(run)
             loss, after = self.stepper.advance(state, iteration)
             if not np.isfinite(loss):
-                self._explain(run, state, iteration, loss)
-            run.losses.append(loss)
+                raise diverged(run, state, iteration, loss)
+            losses.append(loss)
             before, state = state, after
-        run.latest = (before, state)
-        run.epochs.append(self._measured(run, number, first, before, state))
-        return state
+        history.keep(end, state)
+        return before, state
 
-    def _measured(self, run: Run, number: int, first: int, before: State, after: State) -> Epoch:
+    def _measure(self, run: Run, number: int, before: State, after: State) -> None:
+        """Add an epoch, all of whose steps were taken."""
         last = run.iterations - 1
-        found = self.probe(self.stepper.point(before, last))
+        rate, norms = self._probed(before, last)
+        loss = float(np.mean(run.losses[number * self.stepper.per_epoch :]))
+        held = self._validation(after)
+        ratios = {name: _ratio(before[name], after[name]) for name in self.step.parameters}
+        if held is not None and self.patience is not None:
+            value = _comparable(held)
+            if run.leader is None or value < run.leader.value:
+                run.leader = Best(value, number, after)
+        run.latest = (before, after)
+        run.epochs.append(Epoch(number, run.iterations, loss, held, rate, norms, ratios))
+
+    def _probed(self, state: State, iteration: int) -> tuple[float, dict[str, float]]:
+        """The first rate at a step, and the norms of its gradients."""
+        found = self.probe(self.stepper.point(state, iteration))
         count = len(self.step.rates)
         norms = {name: float(np.linalg.norm(each))
                  for name, each in zip(self.step.parameters, found[count:])}  # fmt: skip
-        ratios = {}
-        for name in self.step.parameters:
-            size = float(np.linalg.norm(before[name]))
-            ratios[name] = float(np.linalg.norm(after[name] - before[name])) / size if size else 0.0
-        return Epoch(
-            number, run.iterations, float(np.mean(run.losses[first:])), self._validation(after),
-            float(found[0]), norms, ratios,
-        )  # fmt: skip
+        return float(found[0]), norms
 
     def _validation(self, state: State) -> float | None:
         """The loss on the held-out samples, nothing dropped; None where there are none."""
@@ -194,42 +240,34 @@ class Training:
             point[name] = np.ones(self.stepper.mask_shape(name, self.held.count))
         return float(self.loss(point)[0])
 
-    def _is_enough(self, run: Run, number: int, state: State) -> bool:
+    def _is_enough(self, run: Run) -> bool:
         """Whether the validation loss has not become better for as long as patience lasts."""
-        value = run.epochs[-1].validation
-        if self.patience is None or value is None:
+        if self.patience is None or run.leader is None:
             return False
-        if self.best is None or value < self.best[0]:
-            self.best = (value, number, state)
-        if number - self.best[1] < self.patience:
+        if len(run.epochs) - 1 - run.leader.number < self.patience:
             return False
         run.stopped = f"early stopping: no better for {self.patience} epochs"
         return True
 
-    def _explain(self, run: Run, state: State, iteration: int, loss: float) -> None:
-        """Raise DivergedError with the step and the node where the first such number arose."""
-        wanted, at, of = [self.step.of], iteration, state
-        if iteration and not all(np.isfinite(each).all() for each in state.values()):
-            at, of = iteration - 1, run.state(iteration - 1)  # the update before made it
-            wanted = list(self.step.updates.values())
-        graph = self.step.graph
-        trace = evaluate(graph, self.stepper.point(of, at))
-        with np.errstate(all="ignore"):
-            found = nonfinite_nodes(graph, trace.arrays, [graph.id(name) for name in wanted])
-        spoiling = [(node, bad) for node, bad in found.items() if not bad.harmless]
-        if spoiling:
-            node, bad = spoiling[0]
-            step = "" if at == iteration else f"in the update of iteration {at}, "
-            where = f"{step}at '{graph.names[node]}' ({bad.value}: {bad.explanation})"
-        else:
-            large = max(self.step.parameters, key=lambda x: float(np.max(np.abs(state[x]))))
-            where = f"in the compiled step alone; the largest parameter is '{large}'"
-        raise DivergedError(
-            f"the loss is {loss} at iteration {iteration} (epoch "
-            f"{iteration // self.stepper.per_epoch}): the first number that is not finite arose "
-            f"{where}. Try a smaller rate than {self.step.groups[0].rate:g}, smaller initial "
-            "values, or inputs scaled to mean 0 and variance 1"
-        )
+    def _end(self, run: Run, keeper: Keeper | None) -> None:
+        """Give the run its parameters, the last or the best ones, and have it saved."""
+        state = run.state(run.iterations)
+        if run.leader is not None and run.stopped.startswith("early"):
+            run.best, state = run.leader.number, run.leader.state
+        run.parameters = {name: state[name] for name in self.step.parameters}
+        if keeper is not None:
+            keeper.finish(run)
+
+
+def _ratio(before: Array, after: Array) -> float | None:
+    """The size of an update beside that of the weight; None where that is 0."""
+    size = float(np.linalg.norm(before))
+    return float(np.linalg.norm(after - before)) / size if size else None
+
+
+def _comparable(validation: float) -> float:
+    """The validation loss, infinite where it is no number: any number is better."""
+    return np.inf if np.isnan(validation) else validation
 
 
 def initial(step: TrainingStep, data: Data, seed: int) -> dict[str, Array]:

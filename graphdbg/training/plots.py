@@ -7,7 +7,7 @@ nothing is told by colour alone. The same run gives the same bytes.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,16 +68,18 @@ def drawn(draw: Draw, form: str) -> bytes:
 
 def losses(axes: Any, run: Run) -> None:
     """The loss on training and held-out samples by epoch, the best epoch marked."""
-    epochs = [each.number for each in run.epochs]
-    _line(axes, epochs, [each.loss for each in run.epochs], TRAIN, "training")
+    learned = [(each.number, each.loss) for each in run.epochs]
     held = [(each.number, each.validation) for each in run.epochs if each.validation is not None]
-    if held:
-        _line(axes, [at for at, _ in held], [value for _, value in held], HELD, "held out")
+    is_above = bool(held) and held[-1][1] < learned[-1][1]
+    _line(axes, learned, TRAIN, "training", is_above if held else None)
+    _line(axes, held, HELD, "held out", not is_above)
     if run.best is not None:
         axes.axvline(run.best, color=GREY, linestyle=":", linewidth=1)
         axes.annotate("best", (run.best, 1), xycoords=("data", "axes fraction"), color=GREY,
-                      ha="left", va="top", xytext=(4, 0), textcoords="offset points")  # fmt: skip
+                      ha="center", va="bottom", xytext=(0, 2),
+                      textcoords="offset points")  # fmt: skip
     axes.set(xlabel="epoch", ylabel="loss")
+    _whole(axes)
     _log_where_wide(axes, [each.loss for each in run.epochs])
 
 
@@ -85,26 +87,34 @@ def by_parameter(axes: Any, run: Run, what: str, title: str) -> None:
     """One line for each parameter on a logarithmic scale; those with the largest values."""
     if not run.epochs:
         return
-    table: Mapping[str, list[float]] = {
-        name: [getattr(each, what)[name] for each in run.epochs] for name in run.step.parameters
-    }
-    shown = sorted(table, key=lambda name: -max(table[name]))[:MOST_LINES]
-    epochs = [each.number for each in run.epochs]
+    table = {name: measured(run, what, name) for name in run.step.parameters}
+    sizes = {name: max((value for _, value in points), default=0.0)
+             for name, points in table.items()}  # fmt: skip
+    shown = sorted(table, key=lambda name: -sizes[name])[:MOST_LINES]
     for at, name in enumerate(sorted(shown, key=list(table).index)):
-        axes.plot(epochs, table[name], color=LINES[at], linestyle=DASHES[at % len(DASHES)],
-                  linewidth=1.6, label=name)  # fmt: skip
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    if any(value > 0 for name in shown for value in table[name]):
+        axes.plot([x for x, _ in table[name]], [y for _, y in table[name]], color=LINES[at],
+                  linestyle=DASHES[at % len(DASHES)], linewidth=1.6, label=name,
+                  marker="o" if len(table[name]) == 1 else None)  # fmt: skip
+    _legend(axes)
+    if any(sizes[name] > 0 for name in shown):
         axes.set_yscale("log")
     if what == "ratios":
         axes.axhline(1e-3, color=GREY, linestyle=":", linewidth=1)
     axes.set(xlabel="epoch", ylabel=title)
+    _whole(axes)
+
+
+def measured(run: Run, what: str, name: str) -> list[tuple[int, float]]:
+    """Epochs with a parameter's norm or ratio, those left out that have none."""
+    found = ((each.number, getattr(each, what)[name]) for each in run.epochs)
+    return [(at, value) for at, value in found if value is not None]
 
 
 def rate(axes: Any, run: Run) -> None:
     """The learning rate by epoch."""
-    _line(axes, [each.number for each in run.epochs], [each.rate for each in run.epochs], TRAIN, "")
+    _line(axes, [(each.number, each.rate) for each in run.epochs], TRAIN, "")
     axes.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None))
+    _whole(axes)
 
 
 def sweep(axes: Any, outcomes: Sequence[Outcome]) -> None:
@@ -131,15 +141,31 @@ def sweep(axes: Any, outcomes: Sequence[Outcome]) -> None:
              ylabel="held-out loss" if held else "training loss")  # fmt: skip
     _log_where_wide(axes, [each.score for each in outcomes if np.isfinite(each.score)])
     if len(groups) > 1:
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+        _legend(axes)
 
 
-def _line(axes: Any, x: Sequence[float], y: Sequence[float], colour: str, name: str) -> None:
-    """A line with its name at its end."""
-    axes.plot(x, y, color=colour, linewidth=1.8, marker="o" if len(x) == 1 else None)
-    if name and len(x):
-        axes.annotate(name, (x[-1], y[-1]), color=colour, xytext=(6, 0), va="center",
-                      textcoords="offset points", annotation_clip=False)  # fmt: skip
+def _line(
+    axes: Any, points: Sequence[tuple[int, float]], colour: str, name: str,
+    is_above: bool | None = None,
+) -> None:  # fmt: skip
+    """A line with its name at its end: above or below it, where another line may end there too."""
+    if not points:
+        return
+    axes.plot([x for x, _ in points], [y for _, y in points], color=colour, linewidth=1.8,
+              marker="o" if len(points) == 1 else None)  # fmt: skip
+    place = {None: "center", True: "bottom", False: "top"}[is_above]
+    axes.annotate(name, points[-1], color=colour, xytext=(6, 0), va=place,
+                  textcoords="offset points", annotation_clip=False)  # fmt: skip
+
+
+def _legend(axes: Any) -> None:
+    """Names beside the axes, where they cover no line."""
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+
+
+def _whole(axes: Any) -> None:
+    """Ticks at whole epochs alone."""
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
 
 
 def _log_where_wide(axes: Any, values: Sequence[float]) -> None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .. import lazy
 from ..errors import GraphError
@@ -31,7 +31,7 @@ class Epoch:
     """What was measured at the end of an epoch.
 
     `loss` is the mean over its batches, `validation` None without held-out samples. Norms are of
-    the last batch's gradients, ratios of its updates to its weights.
+    the last batch's gradients, ratios of its updates to its weights: None for a weight of 0.
     """
 
     number: int
@@ -40,7 +40,16 @@ class Epoch:
     validation: float | None
     rate: float
     norms: Mapping[str, float]
-    ratios: Mapping[str, float]
+    ratios: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Best:
+    """The epoch with the smallest validation loss so far, and the state at its end."""
+
+    value: float
+    number: int
+    state: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,7 @@ class Stepper:
     def advance(self, state: Mapping[str, Array], iteration: int) -> tuple[float, State]:
         """The loss at the state, and the state after the step of this number."""
         loss, *new = self._run(self.point(state, iteration))
-        return float(loss), dict(zip(self.names, map(np.asarray, new)))
+        return float(loss), dict(zip(self.names, map(in_order, new)))
 
     def _masks(self, iteration: int, batch: Mapping[str, Array]) -> State:
         """Inputs that are drawn anew at each step: 1/keep with probability keep, else 0."""
@@ -94,6 +103,14 @@ class Stepper:
     def mask_shape(self, name: str, count: int) -> list[int]:
         """The shape of an input that is drawn anew, for this many samples."""
         return [count if size is None else size for size in self._shapes[name]]
+
+
+def in_order(value: ArrayLike) -> Array:
+    """The array with its rows one after the other in memory, 0-dimensional ones included.
+
+    The last bits of a product depend on that order, and a file does not keep every one.
+    """
+    return np.asarray(value, order="C")
 
 
 def _mask_shapes(step: TrainingStep, data: Data) -> dict[str, tuple[int | None, ...]]:
@@ -123,7 +140,8 @@ class History:
         self._last: tuple[int, State] | None = None
 
     def keep(self, iteration: int, state: State) -> None:
-        """Remember the state before a step, where its turn has come."""
+        """Remember the state before a step; for good where its turn has come."""
+        self._last = (iteration, state)
         if iteration % self.interval or iteration <= self.copies[-1][0]:
             return
         self.copies.append((iteration, state))
@@ -145,12 +163,32 @@ class History:
 
 @dataclass(frozen=True, eq=False)
 class Progress:
-    """What a run needs to go on: its first state, the one before the next step, measurements."""
+    """What a run needs to go on: its first state, the one before the next step, measurements.
+
+    `best` is the best epoch so far, where training may stop early.
+    """
 
     first: State
     now: State
     losses: Sequence[float]
     epochs: Sequence[Epoch]
+    best: Best | None = None
+
+
+class Keeper(Protocol):
+    """What saves a run while it goes on."""
+
+    def begin(self, run: Run) -> None:
+        """The run is about to take its first step."""
+
+    def is_due(self, run: Run) -> bool:
+        """Whether it is time to save the run, which is between two steps."""
+
+    def save(self, run: Run) -> None:
+        """Save the run, which goes on."""
+
+    def finish(self, run: Run) -> None:
+        """Save the run, which has ended."""
 
 
 @dataclass(eq=False)
@@ -159,8 +197,9 @@ class Run:
 
     `losses` are those of the steps, each before its update; `epochs` the measurements by epoch.
     `parameters` are the last ones, or those of the best epoch where training stopped early.
-    `stopped` says why it ended: epochs, early stopping, interrupted. `latest` are the states before
-    and after the last step.
+    `stopped` says why it ended: epochs, early stopping, interrupted; `signal` is the number of the
+    signal that asked for the end, else 0. `latest` are the states before and after the last step.
+    `leader` is the best epoch so far, where training may stop early.
     """
 
     step: TrainingStep
@@ -173,6 +212,8 @@ class Run:
     best: int | None = None
     classes: Sequence[str] = ()
     latest: tuple[State, State] | None = None
+    leader: Best | None = None
+    signal: int = 0
 
     @property
     def iterations(self) -> int:
@@ -194,8 +235,8 @@ class Run:
     @property
     def progress(self) -> Progress:
         """What `train` goes on from, with `resume`."""
-        now = self.state(self.iterations)
-        return Progress(self.state(0), now, tuple(self.losses), tuple(self.epochs))
+        first, now = self.history.copies[0][1], self.state(self.iterations)
+        return Progress(first, now, tuple(self.losses), tuple(self.epochs), self.leader)
 
     def epoch(self, iteration: int) -> int:
         """The epoch of a step, from 0."""

@@ -71,10 +71,10 @@ class TrainingStep:
 
     def start(self, parameters: Mapping[str, Array]) -> dict[str, Array]:
         """The state before the first step: the parameters, and a memory of zeros."""
-        state = {name: np.array(parameters[name], float) for name in self.parameters}
+        state = {name: np.array(parameters[name], float, order="C") for name in self.parameters}
         for name in self.memory:
             owner = name.removesuffix(TAKEN).rpartition(".")[0]
-            state[name] = np.zeros_like(state[owner])
+            state[name] = np.zeros(state[owner].shape)
         return state
 
 

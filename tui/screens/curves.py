@@ -86,11 +86,13 @@ class Curves(ModalScreen[None]):
 
 
 def _by_parameter(run: Any, what: str) -> list[Curve]:
-    """A measurement of each parameter by iteration, on a logarithmic scale."""
+    """A measurement of each parameter by iteration, on a logarithmic scale, where there is one."""
     names = list(run.epochs[0].norms)[:MOST_PARAMETERS] if run.epochs else []
+    found = {name: [(each.iteration - 1, getattr(each, what)[name]) for each in run.epochs]
+             for name in names}  # fmt: skip
     return [
-        (name, [(each.iteration - 1, _log(getattr(each, what)[name])) for each in run.epochs])
-        for name in names
+        (name, [(at, _log(value)) for at, value in points if value is not None])
+        for name, points in found.items()
     ]
 
 
