@@ -19,6 +19,7 @@ from ..errors import DifferentiationError, GraphError
 from ..tape import algebra, ops
 from ..tape.builder import LETTERS, Builder
 from ..tape.graph import NONE, PHASES, Contribution, Graph, Pass
+from ..tape.programs import Program, graph_of
 from ..tape.sizes import Shape, to_text
 
 BACKWARD = PHASES.index("backward")
@@ -40,20 +41,22 @@ class Site(NamedTuple):
         return self.b.shapes[self.args[slot]]
 
 
-def grad(graph: Graph, of: str | None = None, wrt: Iterable[str] | str | None = None) -> Graph:
+def grad(program: Program, of: str | None = None, wrt: Iterable[str] | str | None = None) -> Graph:
     """The graph with its backward pass on the same tape; the gradient of x is called `of.d_x`.
 
-    `of` defaults to the only output, `wrt` to every input with real values. Each forward node on
-    the way also has its upstream gradient, `of.d_NODE`. Raises DifferentiationError where `of`
+    `program` is a graph, the text of a program or the path of its file. `of` defaults to the only
+    output, `wrt` to every input with real values. Each forward node on the way also has its
+    upstream gradient, `of.d_NODE`. Raises DifferentiationError where `of`
     is not a scalar; UnknownNameError where a name is not in the graph.
 
     Reverse accumulation: Griewank and Walther, Evaluating Derivatives (2008), section 3.2.
 
     >>> import graphdbg as gd
-    >>> b = gd.grad(gd.parse("f=(x+y)z"))
+    >>> b = gd.grad("f=(x+y)z")
     >>> gd.evaluate(b, {"x": -2.0, "y": 5.0, "z": -4.0})["f.d_x"]
     array(-4.)
     """
+    graph = graph_of(program)
     target = output_id(graph, of)
     require_scalar(graph, target)
     sources = [graph.id(name) for name in names_of(graph, wrt)]

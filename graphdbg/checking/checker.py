@@ -25,6 +25,7 @@ from ..numbers.evaluator import Trace, as_array, bind, evaluate
 from ..numbers.sampling import sample
 from ..tape.graph import Graph, Pass
 from ..tape.naming import describe
+from ..tape.programs import Program, graph_of
 from .differences import TINY
 from .findings import kinks_at, nonfinite_at
 from .given_gradients import compare_given
@@ -46,7 +47,7 @@ SINGLE_FLOOR = 1e-5  # of the largest entry: single precision cannot tell less i
 
 
 def check(
-    graph: Graph,
+    program: Program,
     point: Mapping[str, ArrayLike] | None = None,
     *,
     of: str | None = None,
@@ -57,11 +58,11 @@ def check(
 ) -> Report:
     """The `Report` on every gradient at a point: compared with differences, each rule by itself.
 
-    `graph` is one that `grad` made, or a forward graph, whose gradient of `of` with respect to
-    `wrt` is then taken. Inputs without a value get seeded random ones. `gradients` are the user's
-    own: arrays or functions of the inputs (`f(x=..., W=...)`) by the name of an input or an inner
-    node, or one function that returns all of them; the report says which departs first. Raises
-    DifferentiationError where the target is not a scalar.
+    `program` is a graph that `grad` made, or a forward graph (or its text or file), whose gradient
+    of `of` with respect to `wrt` is then taken. Inputs without a value get seeded random ones.
+    `gradients` are the user's own: arrays or functions of the inputs (`f(x=..., W=...)`) by the
+    name of an input or an inner node, or one function that returns all of them; the report says
+    which departs first. Raises DifferentiationError where the target is not a scalar.
 
     >>> import graphdbg as gd
     >>> report = check(gd.parse("f=(x+y)z"), {"x": -2, "y": 5, "z": -4})
@@ -69,7 +70,8 @@ def check(
     (True, 'x', -4.0)
     """
     chosen = [wrt] if isinstance(wrt, str) else list(wrt) if wrt is not None else None
-    return checker_of(graph, of, chosen).check(point, seed=seed, rtol=rtol, gradients=gradients)
+    found = checker_of(graph_of(program, point), of, chosen)
+    return found.check(point, seed=seed, rtol=rtol, gradients=gradients)
 
 
 def checker_of(graph: Graph, of: str | None = None, wrt: list[str] | None = None) -> Checker:

@@ -25,6 +25,7 @@ from ..errors import GraphError, ValueGivenError
 from ..numbers.evaluator import RULES, bind
 from ..tape import ops
 from ..tape.graph import Graph
+from ..tape.programs import Program, graph_of
 from . import arrays as compiler_arrays
 from . import fast
 from . import levels as compiler_levels
@@ -74,7 +75,7 @@ class Compiled(Protocol):
 
 
 def compile(  # the name that users call
-    graph: Graph, outputs: Sequence[str] | None = None, *, engine: str | None = None
+    program: Program, outputs: Sequence[str] | None = None, *, engine: str | None = None
 ) -> Compiled:
     """A function of the inputs' values that returns the tuple of the outputs' values.
 
@@ -91,6 +92,7 @@ def compile(  # the name that users call
     >>> f(x=1.0, y=2.0), f.run({"x": 1, "y": 3}), f.engine
     ((6.0,), (12.0,), 'python')
     """
+    graph = graph_of(program)
     names = graph.outputs if outputs is None else tuple(outputs)
     ids = graph.output_ids if outputs is None else tuple(graph.id(name) for name in names)
     live = live_nodes(graph, ids)

@@ -18,7 +18,8 @@ from ..errors import DifferentiationError
 from ..formulas.stamps import Stamp
 from ..numbers.evaluator import evaluate
 from ..tape import ops
-from ..tape.graph import Graph, cone
+from ..tape.graph import cone
+from ..tape.programs import Program, graph_of
 from . import expressions
 from .evidence import Evidence, Found
 from .expressions import LONGEST_LOCAL, Expression
@@ -38,7 +39,7 @@ DOMAINS = {
 
 
 def derive(
-    graph: Graph,
+    program: Program,
     of: str | None = None,
     wrt: str | Iterable[str] | None = None,
     *,
@@ -60,6 +61,7 @@ def derive(
     >>> str(found.results[0].formula)
     'z'
     """
+    graph = graph_of(program, point)
     target = output_id(graph, of)
     require_scalar(graph, target)
     if graph.phases[target]:

@@ -24,6 +24,7 @@ from ..tape import ops
 from ..tape.builder import Builder
 from ..tape.graph import NONE, Contribution, Graph, Pass
 from ..tape.operations import write
+from ..tape.programs import Program, graph_of
 from ..typesetting import matrices, typeset
 from ..typesetting.latex_notation import latex_name, typed
 from ..typesetting.leaves import Names
@@ -230,7 +231,7 @@ def formula(graph: Graph, name: str) -> Formula:
     return graph.formulary.formula(name)
 
 
-def local(graph: Graph, name: str) -> dict[str, Formula]:
+def local(program: Program, name: str) -> dict[str, Formula]:
     """The local derivatives of a node: a `Formula` for each operand, by the operand's name.
 
     Rows are the node's dimensions, columns the operand's. The result of a call is taken whole:
@@ -240,6 +241,7 @@ def local(graph: Graph, name: str) -> dict[str, Formula]:
     >>> {name: f.text() for name, f in local(gd.parse("q = x*y"), "q").items()}
     {'x': 'y', 'y': 'x'}
     """
+    graph = graph_of(program)
     node = graph.id(name)
     call = next((c for c in reversed(graph.calls) if c.output == node), None)
     operands = call.inputs if call else graph.args[node]
@@ -251,11 +253,12 @@ def local(graph: Graph, name: str) -> dict[str, Formula]:
     return result
 
 
-def upstream(graph: Graph, name: str, of: str | None = None) -> Formula:
+def upstream(program: Program, name: str, of: str | None = None) -> Formula:
     """The upstream gradient of a node: d of / d node, of the node's shape.
 
     Raises DifferentiationError where `of` is not a scalar.
     """
+    graph = graph_of(program)
     target = graph.names[output_id(graph, of)]
     key = f"{target}.d_{name}"
     if key in graph.ids:
@@ -278,7 +281,7 @@ def backward_of(graph: Graph, of: str, wrt: Sequence[str]) -> Graph:
     return shared
 
 
-def jacobian(graph: Graph, of: str | None = None, wrt: str | None = None) -> Formula:
+def jacobian(program: Program, of: str | None = None, wrt: str | None = None) -> Formula:
     """The Jacobian of a node: rows are outputs, columns are inputs.
 
     Its shape is that of `of`, then that of `wrt`.
@@ -288,6 +291,7 @@ def jacobian(graph: Graph, of: str | None = None, wrt: str | None = None) -> For
     >>> print(jacobian(g, of="p", wrt="o").text())
     diag(p) − p pᵀ
     """
+    graph = graph_of(program)
     target = graph.names[output_id(graph, of)]
     source = _only(graph, wrt)
     built = jacobian_graph(graph, target, source)
@@ -306,7 +310,9 @@ def _only(graph: Graph, wrt: str | None) -> str:
     return graph.inputs[0]
 
 
-def hessian(graph: Graph, of: str | None = None, wrt: str | Iterable[str] | None = None) -> Formula:
+def hessian(
+    program: Program, of: str | None = None, wrt: str | Iterable[str] | None = None
+) -> Formula:
     """The Hessian of a scalar: for one name the dimensions of `wrt` twice; for several names, one
     matrix whose rows and columns are all their entries in order.
 
@@ -316,6 +322,7 @@ def hessian(graph: Graph, of: str | None = None, wrt: str | Iterable[str] | None
     [2*y, 2*x],
     [2*x,   0]])
     """
+    graph = graph_of(program)
     target = graph.names[output_id(graph, of)]
     names = [_only(graph, None)] if wrt is None else [wrt] if isinstance(wrt, str) else list(wrt)
     built = hessian_graph(graph, target, names)

@@ -37,6 +37,7 @@ from ..symbolic.terms import Algebra, Poly, TooLarge
 from ..tape import ops, sizes
 from ..tape.builder import Builder
 from ..tape.graph import Graph, cone
+from ..tape.programs import Program, graph_of
 from ..tape.scalars import TABLE, evaluate_template, template
 from ..tape.sizes import to_text
 
@@ -103,7 +104,7 @@ class Verdict:
         return f"proved: {self.claim}\n  for {self.holds}, by {self.road}{because}; {numbers}"
 
 
-def prove(graph: Graph, claim: str, *, seed: int = 0, points: int = POINTS) -> Verdict:
+def prove(program: Program, claim: str, *, seed: int = 0, points: int = POINTS) -> Verdict:
     """The `Verdict` on a claim `left = right` about the graph.
 
     A side is an expression over the graph's names, or a derivative: `dL/dW` (a gradient when L is
@@ -117,6 +118,7 @@ def prove(graph: Graph, claim: str, *, seed: int = 0, points: int = POINTS) -> V
     >>> prove(gd.parse("f = x^2 + y"), "df/dx = x").verdict
     'refuted'
     """
+    graph = graph_of(program)
     both, left, right = sides(graph, claim)
     verdict = compare(both, left, right, claim.strip(), seed=seed, points=points)
     if verdict.verdict == "refuted":

@@ -17,6 +17,7 @@ from .. import lazy
 from ..errors import ValueGivenError
 from ..tape import ops, sizes
 from ..tape.graph import Graph, suggestion
+from ..tape.programs import Program, graph_of
 from ..tape.scalars import TABLE
 from ..tape.sizes import Dim, Shape, Size, to_text
 
@@ -61,7 +62,7 @@ class Trace(Mapping[str, Array]):
         return f"Trace({len(self)} values; {shown})"
 
 
-def evaluate(graph: Graph, point: Mapping[str, ArrayLike]) -> Trace:
+def evaluate(program: Program, point: Mapping[str, ArrayLike]) -> Trace:
     """The `Trace` of the graph at `point`, which gives each input a number or an array.
 
     Integers become float64; float32 stays float32. Raises ValueGivenError for an input that is
@@ -72,6 +73,7 @@ def evaluate(graph: Graph, point: Mapping[str, ArrayLike]) -> Trace:
     >>> gd.evaluate(gd.parse("f=(x+y)z"), {"x": -2, "y": 5, "z": -4})["f"]
     array(-12.)
     """
+    graph = graph_of(program, point)
     bound, dims = bind(graph, point)
     precision = np.result_type(*bound.values()) if bound else np.dtype(float)
     values: list[Any] = []

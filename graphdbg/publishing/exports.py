@@ -22,6 +22,7 @@ from ..rendering.picture import Picture, text
 from ..stepping.breakpoints import resolve
 from ..stepping.session import Session
 from ..tape.graph import NONE, Graph
+from ..tape.programs import Program, graph_of
 
 Words = Any  # the arguments of `options`
 DOT, TEXT, GIF, PAGE = ("dot", "gv"), ("txt",), ("gif",), ("html", "htm")
@@ -46,7 +47,7 @@ class Rendered:
 
 
 def render(
-    subject: Graph | Session,
+    subject: Program | Session,
     file: str | Path,
     *,
     trace: Trace | None = None,
@@ -84,7 +85,7 @@ def render(
 
 
 def to_dot(
-    subject: Graph | Session,
+    subject: Program | Session,
     *,
     trace: Trace | None = None,
     at: str | None = None,
@@ -100,7 +101,7 @@ def to_dot(
     return drawn(subject, "dot", trace, at, step, films.silent, look)[0].decode("utf-8")
 
 
-def to_html(subject: Graph | Session, *, trace: Trace | None = None, **look: Words) -> str:
+def to_html(subject: Program | Session, *, trace: Trace | None = None, **look: Words) -> str:
     """The page that steps through both passes: one HTML text that needs nothing else.
 
     A graph needs a `trace`; the page opens at a session's position. Further arguments as for
@@ -114,7 +115,7 @@ def to_html(subject: Graph | Session, *, trace: Trace | None = None, **look: Wor
 
 
 def to_text(
-    subject: Graph | Session, *, trace: Trace | None = None, zoom: str = "card", **look: Words
+    subject: Program | Session, *, trace: Trace | None = None, zoom: str = "card", **look: Words
 ) -> str:
     """The circuit drawn with box characters; `zoom` is card, line or dot, the rest as `render`.
 
@@ -139,10 +140,14 @@ def _text(made: Studio, position: int | None, zoom: str = "card") -> str:
 
 
 def studio(
-    subject: Graph | Session, trace: Trace | None = None, prefix: str = "", **look: Words
+    subject: Program | Session, trace: Trace | None = None, prefix: str = "", **look: Words
 ) -> Studio:
     """The `Studio` of a graph or session, with the arguments of `render` on how it looks."""
-    return Studio(subject, trace, options(**look), prefix)
+    return Studio(_subject(subject), trace, options(**look), prefix)
+
+
+def _subject(subject: Program | Session) -> Graph | Session:
+    return subject if isinstance(subject, Session) else graph_of(subject)
 
 
 def options(
@@ -177,7 +182,7 @@ def _around(text: str) -> tuple[str, int]:
 
 
 def drawn(
-    subject: Graph | Session,
+    subject: Program | Session,
     form: str,
     trace: Trace | None,
     at: str | None,
@@ -186,6 +191,7 @@ def drawn(
     look: dict[str, Words],
 ) -> tuple[bytes, Studio]:
     """The picture in a format as bytes, and the studio that drew it; arguments as for `render`."""
+    subject = _subject(subject)
     walks = at is not None or step is not None or form in (*GIF, *PAGE)
     if isinstance(subject, Graph) and trace is not None and (walks or look.get("locals")):
         subject = Session(trace.graph, {name: trace[name] for name in trace.graph.inputs})

@@ -21,7 +21,8 @@ from ..errors import GraphError
 from ..formulas.formulary import Formula, local
 from ..numbers.evaluator import Trace, as_array
 from ..numbers.sampling import sample
-from ..tape.graph import Graph, Pass
+from ..tape.graph import Pass
+from ..tape.programs import Program, graph_of
 from . import saving
 from .breakpoints import WATCH, Breakpoint, resolve
 from .commands import COMMANDS
@@ -43,12 +44,13 @@ MOST_SCOPES = 8  # points before this one whose numbers are kept; those of other
 
 
 class Session:
-    """A debugging session: `graph` at `point`, stepped forwards and backwards.
+    """A debugging session: `program` at `point`, stepped forwards and backwards.
 
-    `graph` is one that `grad` made, or a forward graph, whose only scalar output (or `of`) is then
-    differentiated; without one the walk is the forward pass alone. Inputs without a value get
-    seeded random ones, listed in `drawn`. With a training `run` (and its step's graph) the session
-    goes over its iterations as well. Raises what `grad` and `evaluate` raise.
+    `program` is a graph that `grad` made, or a forward graph (or its text or file), whose only
+    scalar output (or `of`) is then differentiated; without one the walk is the forward pass alone.
+    Inputs without a value get seeded random ones, listed in `drawn`. With a training `run` (and its
+    step's graph) the session goes over its iterations as well. Raises what `grad` and `evaluate`
+    raise.
 
     >>> import graphdbg as gd
     >>> s = Session(gd.parse("f=(x+y)z"), {"x": -2, "y": 5, "z": -4})
@@ -62,14 +64,14 @@ class Session:
 
     def __init__(
         self,
-        graph: Graph,
+        program: Program,
         point: Mapping[str, ArrayLike] | None = None,
         *,
         of: str | None = None,
         seed: int = 0,
         run: Run | None = None,
     ) -> None:
-        self.graph = differentiated(graph, of)
+        self.graph = differentiated(graph_of(program, point), of)
         self.iterations = Iterations(run) if run is not None else None
         given = dict(point or {})
         drawn = tuple(name for name in self.graph.inputs if name not in given)

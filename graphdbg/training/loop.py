@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import lazy
 from ..errors import GraphError
-from ..language.parser import parse
 from ..tape.graph import Graph
 from ..tape.ops import Input
+from ..tape.programs import Program, graph_of
 from ..tape.sizes import Size
 from .data import Data, data_for
 from .divergence import DivergedError, diverged
@@ -32,7 +32,7 @@ INTERRUPTED, DIVERGED = "interrupted", "diverged"  # why a run ended, beside tho
 
 
 def train(
-    program: Graph | str,
+    program: Program,
     data: Data | Mapping[str, ArrayLike] | tuple[ArrayLike, ArrayLike] | str | Path,
     *,
     of: str | None = None,
@@ -76,7 +76,7 @@ def train(
     >>> run.parameters["w"].round(6), run.stopped
     (array([2.]), '50 epochs')
     """
-    graph = parse(program) if isinstance(program, str) else program
+    graph = graph_of(program)
     found = data if isinstance(data, Data) else data_for(graph, data, target)
     given = set(found.arrays) | set(masks or {})
     parameters = learned(graph, given)
