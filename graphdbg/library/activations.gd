@@ -13,9 +13,10 @@ def elu(x, alpha=1):
     """x for x > 0, else alpha (e^x - 1).
 
     The guard keeps large numbers from the exponential: e^1000, even in the branch that is not
-    taken, would spoil the gradient as 0 * inf. Source: Clevert, Unterthiner, Hochreiter (2016).
+    taken, would spoil the gradient as 0 * inf; NaN goes through the minimum.
+    Source: Clevert, Unterthiner, Hochreiter (2016).
     """
-    below = alpha * expm1(where(guard(1, x), x, 0))
+    below = alpha * expm1(where(guard(1, x), x, minimum(x, 1)))
     return where(x > 0, x, below)
 
 
@@ -63,5 +64,9 @@ def relu6(x):
 
 
 def softsign(x):
-    """x / (1 + |x|)."""
-    return x / (1 + abs(x))
+    """x / (1 + |x|).
+
+    Beyond 1 the same number as sign(x) (1 - 1/(1 + |x|)): the rules for the quotient would take
+    two numbers from each other there that agree in ever more digits.
+    """
+    return where(guard(1, abs(x)), x / (1 + abs(x)), sign(x) * (1 - 1 / (1 + abs(x))))

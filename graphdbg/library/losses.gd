@@ -80,8 +80,13 @@ def binary_cross_entropy(p, y):
 
 
 def binary_cross_entropy_with_logits(z, y):
-    """binary_cross_entropy(sigmoid(z), y) = log(1 + e^z) - y z; its gradient is sigmoid(z) - y."""
-    return mean(softplus(z) - y * z)
+    """binary_cross_entropy(sigmoid(z), y) = log(1 + e^z) - y z; its gradient is sigmoid(z) - y.
+
+    For |z| > 15 it is summed so that nothing cancels: at z = 40 and y = 1 the loss is e^-40, not
+    40 - 40.
+    """
+    apart = y * softplus(-z) + (1 - y) * softplus(z)
+    return mean(where(guard(15, abs(z)), softplus(z) - y * z, apart))
 
 
 def mse(p, y):

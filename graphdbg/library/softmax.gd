@@ -24,9 +24,11 @@ def log_softmax(x, axis=-1):
 def logsumexp(x, axis=-1, keepdims=False):
     """log sum_j e^x_j along `axis`: a smooth maximum, whose gradient is softmax(x).
 
+    An infinite maximum is not taken off: inf - inf is no number, while log(0) = -inf is right.
     Source: Boyd and Vandenberghe, Convex Optimization (2004), section 3.1.5.
     """
-    top = stop_gradient(max(x, axis=axis, keepdims=True))
+    largest = stop_gradient(max(x, axis=axis, keepdims=True))
+    top = where(guard(inf, abs(largest)), largest, 0)
     e = exp(x - top)
     total = sum(e, axis=axis, keepdims=True)
     result = log(total) + top
@@ -34,5 +36,10 @@ def logsumexp(x, axis=-1, keepdims=False):
 
 
 def logaddexp(a, b):
-    """log(e^a + e^b), elementwise, without overflow: e^b is taken out of the sum."""
-    return b + softplus(a - b)
+    """log(e^a + e^b), elementwise, without overflow: the larger of the two is taken out of the sum.
+
+    Of two equal infinities, whose difference is no number, the sum is that infinity.
+    """
+    below = b + softplus(where(guard(abs(a - b), -1), a - b, 0))
+    above = a + softplus(where(guard(abs(a - b), -1), b - a, 0))
+    return where(guard(abs(a - b), -1), where(guard(b, a), below, above), a + b)

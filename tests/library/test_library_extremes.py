@@ -247,3 +247,50 @@ def test_compiled_scalar_activations_at_the_extremes(name: str) -> None:
     for x in EXTREME:
         trace = gd.evaluate(graph, {"x": x})
         numpy.testing.assert_allclose(run(x=x), [trace["f"], trace["f.d_x"]], rtol=1e-13)
+
+
+@pytest.mark.parametrize("pair", [(0.0, -40.0), (-40.0, 0.0), (-700.0, 0.0), (1e3, -1e3)])
+def test_logaddexp_keeps_the_smaller_term_whichever_it_is(pair: tuple[float, float]) -> None:
+    graph = gd.parse("a: Real\nb: Real\nf = logaddexp(a, b)")
+    f = float(gd.evaluate(graph, dict(zip("ab", pair)))["f"])
+    assert f == pytest.approx(float(numpy.logaddexp(*pair)), rel=1e-15, abs=0)
+
+
+@pytest.mark.parametrize("a", [-numpy.inf, numpy.inf, numpy.nan, 1.0])
+@pytest.mark.parametrize("b", [-numpy.inf, numpy.inf, numpy.nan, 1.0])
+def test_logaddexp_of_infinities_and_nan_is_numpys(a: float, b: float) -> None:
+    graph = gd.parse("a: Real\nb: Real\nf = logaddexp(a, b)")
+    with numpy.errstate(invalid="ignore"):
+        expected = float(numpy.logaddexp(a, b))
+    numpy.testing.assert_equal(float(gd.evaluate(graph, {"a": a, "b": b})["f"]), expected)
+
+
+@pytest.mark.parametrize("x", [[-numpy.inf] * 2, [numpy.inf, 1.0], [numpy.nan, 1.0]])
+def test_logsumexp_of_infinities_and_nan_is_numpys(x: list[float]) -> None:
+    found = float(gd.evaluate("f = logsumexp(x)", {"x": numpy.array(x)})["f"])
+    with numpy.errstate(invalid="ignore"):
+        expected = float(numpy.logaddexp.reduce(x))
+    numpy.testing.assert_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", ["elu", "selu", "leaky_relu", "gelu", "silu", "mish", "relu6",
+                                  "softsign", "relu", "huber", "clip"])  # fmt: skip
+def test_nan_goes_through(name: str) -> None:
+    more = {"huber": ", 0", "clip": ", 0, 1"}.get(name, "")
+    assert numpy.isnan(gd.evaluate(f"f = {name}(x{more})", {"x": numpy.nan})["f"])
+
+
+@pytest.mark.parametrize("z", [40.0, 15.5, 100.0, 700.0])
+def test_logits_lose_no_digits_where_they_are_right(z: float) -> None:
+    graph = gd.grad("z: Real; y: Real; f = binary_cross_entropy_with_logits(z, y)", wrt="z")
+    for sign, y in ((1, 1.0), (-1, 0.0)):
+        found = gd.evaluate(graph, {"z": sign * z, "y": y})
+        assert float(found["f"]) == pytest.approx(math.exp(-z), rel=1e-6, abs=0)
+        assert float(found["f.d_z"]) == pytest.approx(-sign * math.exp(-z), rel=1e-6, abs=0)
+
+
+@pytest.mark.parametrize("x", [1e-300, 1e-9, 0.5, 0.99, 1.0, 1.01, 1e5, -1e10, 1e100, -1e150])
+def test_softsign_has_its_gradient_at_every_size(x: float) -> None:
+    found = gd.evaluate(gd.grad("f = softsign(x)"), {"x": x})
+    assert float(found["f.d_x"]) == pytest.approx((1 + abs(x)) ** -2, rel=1e-14, abs=0)
+    assert float(found["f"]) == pytest.approx(x / (1 + abs(x)), rel=1e-15, abs=0)
