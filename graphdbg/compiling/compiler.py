@@ -197,7 +197,7 @@ class Arrays:
         return cast(Step, _execute(source, namespace)["step"])
 
     def _by_rules(self, arrays: Sequence[Array], dims: Mapping[str, int]) -> Results:
-        """The evaluator's rules one after another: complex numbers, enormous graphs."""
+        """The evaluator's rules one after another: long doubles, enormous graphs."""
         bound = dict(zip(self.inputs, arrays))
         values: dict[int, Any] = {}
         with np.errstate(all="ignore"):
@@ -225,14 +225,12 @@ def _one_type(graph: Graph, point: Point, bound: Mapping[str, Array]) -> list[Ar
     typed = {
         name: array.dtype
         for name, array in bound.items()
-        if getattr(getattr(point[name], "dtype", None), "kind", "") in ("f", "c")
+        if getattr(getattr(point[name], "dtype", None), "kind", "") == "f"
     }
     common = np.result_type(*typed.values()) if typed else np.dtype(np.float64)
     labels = {graph.names[at] for at in graph.input_ids if graph.ops[at].domain == "Label"}  # type: ignore[attr-defined]
     return [
-        array
-        if name in typed or name in labels or array.dtype.kind == "c"
-        else array.astype(common)
+        array if name in typed or name in labels else array.astype(common)
         for name, array in bound.items()
     ]
 

@@ -259,8 +259,13 @@ def _eq(p: Program, args: Ints, numbers: Numbers) -> int | None:
 
 
 def _pow(p: Program, args: Ints, numbers: Numbers) -> int | None:
-    """Small whole powers as products: a power is as slow as ten of them."""
+    """Small whole powers as products: a power is as slow as ten of them.
+
+    The power 1/2 is a square root, as NumPy's own loop has it: at -inf that is NaN, not inf.
+    """
     a, exponent = args[0], numbers[1]
+    if exponent == 0.5:
+        return p.map("sqrt", a)
     one = p.number(1.0, len(p.shapes[a]))
     if exponent in (0, 1):
         return a if exponent else None

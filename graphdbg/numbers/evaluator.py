@@ -143,7 +143,12 @@ def as_array(name: str, value: ArrayLike) -> Array:
         ) from error
     if array.dtype.kind in "biu":
         return array.astype(np.float64)
-    if array.dtype.kind not in "fc":
+    if array.dtype.kind == "c":
+        raise ValueGivenError(
+            f"the value of '{name}' is complex: graphdbg computes with real numbers only; give its "
+            "real and imaginary part as two inputs"
+        )
+    if array.dtype.kind != "f":
         raise ValueGivenError(f"the value of '{name}' is not made of numbers: {value!r:.60}")
     return array
 

@@ -61,12 +61,21 @@ def softplus(a: Any) -> Any:
 
 
 def power(a: Any, b: Any) -> Any:
-    """a**b in floating point: NumPy refuses negative powers of integers."""
-    return np.power(np.asarray(a) * 1.0, b)
+    """a**b in floating point: NumPy refuses negative powers of integers.
+
+    (-inf)**0.5 is NaN, the square root, whatever the shapes: NumPy takes the root where it sees
+    that all exponents are one number, and is inf where it does not.
+    """
+    base = np.asarray(a) * 1.0
+    result = np.power(base, b)
+    lost = base == -np.inf
+    if np.any(lost):
+        return np.where(lost & np.equal(b, 0.5), np.asarray(np.nan, result.dtype), result)
+    return result
 
 
 def _erf(a: Any) -> Any:
-    return np.asarray(_ERF(a), dtype=np.result_type(a, np.float32) if np.ndim(a) else float)
+    return np.asarray(_ERF(a), dtype=np.result_type(np.asarray(a).dtype, np.float32))
 
 
 def _mask(test: Callable[..., Any]) -> Callable[..., Any]:

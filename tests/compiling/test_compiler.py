@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_graphs import random_graph
 
+import graphdbg as gd
 from graphdbg import lazy
 from graphdbg.calculus.gradients import grad
 from graphdbg.compiling import fast
@@ -418,9 +419,11 @@ def test_float32_scalars(formula: Graph) -> None:
     assert {value.dtype for value in values} == {np.dtype(np.float32)}
 
 
-def test_complex_numbers_as_evaluate_has_them(formula: Graph) -> None:
-    f = compile(formula)
-    assert f(x=-2.0 + 1e-3j, y=5.0, z=-4.0)[0] == pytest.approx(-12 - 4e-3j)
+@pytest.mark.parametrize("z", [3 + 4j, np.complex64(1), np.array(2j)])
+def test_complex_numbers_are_refused(formula: Graph, z: Any) -> None:
+    for call in (compile(formula).run, lambda point: evaluate(formula, point)):
+        with pytest.raises(ValueGivenError, match="the value of 'z' is complex: .* real numbers"):
+            call({"x": -2.0, "y": 5.0, "z": z})
 
 
 def test_results_belong_to_the_caller(layer: Graph) -> None:
@@ -523,3 +526,36 @@ def test_source_is_there_to_be_read(layer: Graph) -> None:
     assert f.source == ""  # it depends on shapes and types
     f(**layer_point(4, 3, 2))
     assert "matmul(" in f.source and "# in0: 'X'" in f.source
+
+
+ENDS = (-math.inf, -1e308, -2.5, -1.0, -1e-320, -0.0, 0.0, 1e-320, 1e-160, 1.0, 40.0, 710.0,
+         1e308, math.inf, math.nan)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    "text",
+    ["x**0.5", "x**1.5", "x**-1", "x**-0.5", "x**3", "x**2.5", "2**x", "x**x", "sqrt(x)", "log(x)",
+     "exp(x)", "elu(x)", "softsign(x)", "gelu(x)", "logaddexp(x, 1)", "x**2*x**0.5"],
+)  # fmt: skip
+def test_powers_and_library_functions_at_the_edges(text: str, kind: type) -> None:
+    """Alone and in an array: an exponent that is one number and one that is repeated."""
+    edges = np.array(ENDS).clip(np.finfo(kind).min, np.finfo(kind).max)
+    edges = np.where(np.isinf(ENDS) | np.isnan(ENDS), ENDS, edges).astype(kind)
+    one = grad(gd.parse(f"x: Real; f = {text}"), "f", "x")
+    many = grad(gd.parse(f"x: Real[n]; f = sum({text})"), "f", "x")
+    with np.errstate(all="ignore"):
+        whole = evaluate(many, {"x": edges})["f.d_x"]
+        compare(gd.compile(many, outputs=["f.d_x"])(x=edges)[0], whole)
+        for at, x in enumerate(edges):
+            alone = evaluate(one, {"x": x})
+            for engine in ("python", "numpy"):
+                f, slope = gd.compile(one, outputs=["f", "f.d_x"], engine=engine)(x=x)
+                compare(f, alone["f"])
+                compare(slope, alone["f.d_x"])
+            compare(whole[at], alone["f.d_x"])
+
+
+def compare(found: Any, expected: Any) -> None:
+    digits = 1e-13 if np.asarray(expected).dtype == np.float64 else 3e-6
+    np.testing.assert_allclose(np.ravel(found), np.ravel(expected), rtol=digits, atol=0)
