@@ -14,7 +14,6 @@ from graphdbg.checking.verdicts import Report
 from graphdbg.rendering import numbers
 from graphdbg.stepping import narration
 from graphdbg.stepping.frames import Operand, accumulated_at
-from graphdbg.stepping.show import UNKNOWN, brief
 from graphdbg.stepping.walk import BACKWARD, SUBSTEPS, Kind
 from graphdbg.tape.graph import NONE
 from graphdbg.tape.operations import operation
@@ -72,7 +71,7 @@ class Card:
 
     def _value(self, label: str, value: Array | None, style: str) -> Iterator[Row]:
         if value is None or value.ndim == 0:
-            yield [(f"{label} ", "dim"), (brief(value), style)]
+            yield [(f"{label} ", "dim"), (numbers.brief(value), style)]
             return
         yield [(f"{label} ", "dim"), (f"{to_text(value.shape)} {value.dtype}", "")]
         table = numbers.array(value, self.room)
@@ -135,7 +134,7 @@ class Card:
         row: list[tuple[str, str]] = [(f"  {operand.local_name}", "")]
         if formula:
             row += [(" = ", "dim"), (formula, "formula")]
-        number = brief(operand.local, self.room) if operand.local is not None else ""
+        number = numbers.brief(operand.local, self.room) if operand.local is not None else ""
         if number and (formula or "").replace("−", "-") != number:
             row += [(" = ", "dim"), (number, "")]
         yield row
@@ -160,7 +159,7 @@ class Card:
         if report is None:
             refused = self.findings.refused.get(self.node)
             told = f"not checked: {refused}" if refused else "not checked yet (v checks it)"
-            yield [(f"{UNKNOWN} {told}", "dim")]
+            yield [(f"{numbers.UNKNOWN} {told}", "dim")]
             return
         worst = max((row.error for row in report.rows), default=0.0)
         error = f"{worst:.0e}" if worst else "0"

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from .. import __version__, lazy
+from .. import lazy
 from ..errors import GraphError, UncheckedFormulaError
 from .outlets import complain, say, show_traceback
 
@@ -116,7 +116,7 @@ def _run(words: list[str]) -> int:
         say(HELP, end="")
         return OK if words else BAD_INPUT
     if words[0] == "--version":
-        say(f"graphdbg {__version__}")
+        say(f"graphdbg {lazy.version()}")
         return OK
     command = words.pop(0) if words[0] in {**COMMANDS, **SESSIONS, **FILES} else "run"
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from .. import __version__
+from .. import lazy
 from ..calculus.gradients import grad, names_of
 from ..checking.checker import check
 from ..formulas import formulary as formulas
@@ -179,7 +179,7 @@ def _show(parts: Iterable[RenderableType]) -> None:
 
 
 def _print_json(command: str, **parts: Any) -> None:
-    document = schema.document(command, __version__, **parts)
+    document = schema.document(command, lazy.version(), **parts)
     say(written(document, indent=2))
 
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from ..errors import GraphError
 from ..numbers.evaluator import Trace
 from ..rendering.cards import Look
+from ..rendering.numbers import brief
 from ..stepping import narration
 from ..stepping.frames import Frame, accumulated_at
 from ..stepping.session import Session
-from ..stepping.show import brief
 from ..stepping.walk import BACKWARD, FORWARD, SUBSTEPS, WORDS, Kind
 from ..tape.graph import Graph, Pass
 from .circuits import Circuit, Edge

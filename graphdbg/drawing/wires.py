@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..rendering.cards import UNKNOWN
+from ..rendering.numbers import UNKNOWN
 from .labels import escaped, plain, width
 from .themes import Theme
 

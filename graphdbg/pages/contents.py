@@ -27,7 +27,6 @@ from ..stepping import narration
 from ..stepping.commands import COMMANDS
 from ..stepping.frames import Operand, accumulated_at
 from ..stepping.session import Session
-from ..stepping.show import brief
 from ..stepping.walk import WORDS, Kind
 from ..tape.graph import NONE
 from ..tape.operations import operation
@@ -190,7 +189,7 @@ class Contents:
         total = accumulated_at(self.walk, self.session.trace, at, place)
         arrived, awaited = self.walk.arrived(at, place), self.walk.awaited(at)
         return {
-            "from": place, "wire": f"{brief(total, ROOM)} ({arrived} of {awaited})",
+            "from": place, "wire": f"{numbers.brief(total, ROOM)} ({arrived} of {awaited})",
             "value": "" if total is None else numbers.array(total, CARD), "arrived": arrived,
         }  # fmt: skip
 
@@ -338,7 +337,7 @@ def _error(rows: Sequence[Row], which: str = "") -> str:
 
 def _texts(value: Array) -> dict[str, str]:
     """A value on a wire and in the card, where that is another text; of a scalar all its digits."""
-    wire, card = brief(value, ROOM), numbers.array(value, CARD)
+    wire, card = numbers.brief(value, ROOM), numbers.array(value, CARD)
     found = {"wire": wire}
     if card != wire:
         found["value"] = card

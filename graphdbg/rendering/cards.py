@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .canvas import Run, clip, padded, width
-from .numbers import DIGITS, number
+from .numbers import DIGITS, UNKNOWN, number
 
 ZOOMS = ("card", "line", "dot")
 SCALAR_ROOM, ARRAY_ROOM = 7, 10  # cells: four digits with sign and point; a range of two numbers
 WIDEST_CARD = 30
 WIDEST_NAME = 14  # of a line
-UNKNOWN = "—"  # what is not computed yet is never shown as 0
 BORDERS = {  # top left, top, top right, sides, bottom left, bottom, bottom right
     "pending": tuple("╭╌╮╎╰╌╯"), "known": tuple("╭─╮│╰─╯"), "current": tuple("┏━┓┃┗━┛"),
 }  # fmt: skip

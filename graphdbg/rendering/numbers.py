@@ -13,6 +13,8 @@ from ..tape.sizes import to_text
 Array = NDArray[Any]
 DIGITS = 5  # significant digits: enough to see, few enough for a column
 MOST_ROWS, MOST_COLUMNS = 5, 6  # of an array that is written out
+UNKNOWN = "—"  # never 0: what has not been computed is not 0
+ROOM = 60  # columns of a number in a sentence
 NOISE = 1e-13  # of the largest entry: what rounding leaves in a sum of some hundred numbers
 
 
@@ -49,20 +51,30 @@ def array(value: Array, room: int = 80) -> str:
     return summary(value, room)
 
 
-def brief(value: Array, room: int = 80) -> str:
-    """A number, or the range of an array."""
-    return summary(value, room) if np.ndim(value) else number(value)
+def brief(value: Array | None, room: int = ROOM) -> str:
+    """A number, a short vector or the range of an array in one line; `—` for None.
+
+    >>> brief(None)
+    '—'
+    """
+    if value is None:
+        return UNKNOWN
+    text = array(value, room)
+    return summary(value, room) if "\n" in text else text
 
 
 def summary(value: Array, room: int = 80) -> str:
     """What stands for a large array: its range, its mean, and how much of it is not finite.
 
+    A single number stands for itself.
     Digits and the mean are left out where there is no room for them.
 
     >>> summary(np.arange(100.0)), summary(np.arange(100.0), room=8)
     ('0 … 99, mean 49.5', '0 … 99')
     """
     value = np.asarray(value)
+    if value.ndim == 0:
+        return number(value)
     if value.size == 0:
         return f"no elements, shape {to_text(value.shape)}"
     finite = value[np.isfinite(value)]

@@ -279,7 +279,7 @@ def _shape(shape: Shape) -> str:
 
 def _upstream(step: StepRow, room: int) -> str:
     """A gradient with several terms in full; one with one term was shown as a contribution."""
-    return _value(step.value, room) if step.terms else numbers.brief(step.value, room)
+    return _value(step.value, room) if step.terms else numbers.summary(step.value, room)
 
 
 def _value(value: Array, room: int) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import GraphError, UnknownNameError, ValueGivenError
 from ..numbers.assignments import read_file
+from ..rendering.numbers import brief
 from ..tape.operations import operation
 from ..tape.records import text_of
 from ..tape.sizes import to_text
@@ -24,7 +25,6 @@ from .breakpoints import FILTERS, Breakpoint
 from .commands import COMMANDS, EXPRESSIONS, described, find, overview, unknown
 from .replies import OverIterations, Reply
 from .session import Session, Stop
-from .show import brief
 
 NAME = re.compile(r"[\w.@]*$")
 LISTS = {"catch": tuple(FILTERS), "info": ("breakpoints", "watches", "inputs", "node")}

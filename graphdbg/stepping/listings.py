@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rendering.numbers import number
+from ..rendering.numbers import brief, number
 from ..tape.operations import operation
 from ..tape.sizes import to_text
-from .show import brief
 
 if TYPE_CHECKING:
     from .session import Session

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ValueGivenError
+from ..rendering.numbers import brief
 from ..tape.graph import Graph, suggestion
-from .show import brief
 
 if TYPE_CHECKING:
     from .scope import Scope

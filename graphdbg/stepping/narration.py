@@ -13,6 +13,7 @@ import numpy as np
 from ..checking.findings import kinks_at, nonfinite_nodes
 from ..checking.verdicts import Kink, NonFinite
 from ..formulas.explanations import LARGEST_GRAPH
+from ..rendering.numbers import brief
 from ..tape.graph import NONE
 from ..tape.ops import LEAVES
 from .frames import Frame, Operand, gradient_at
@@ -23,7 +24,6 @@ from .places import source_line as source_line
 from .places import stack_lines as stack_lines
 from .places import surroundings as surroundings
 from .scope import Scope
-from .show import brief
 from .walk import BACKWARD, Kind, Walk
 
 LONGEST = 120  # characters of a formula in a line

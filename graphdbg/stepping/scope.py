@@ -16,16 +16,15 @@ from ..checking.checker import check
 from ..checking.verdicts import Report
 from ..errors import GraphError
 from ..formulas.explanations import LARGEST_GRAPH, Explanations
-from ..formulas.formula import Formula
-from ..formulas.formulary import local
+from ..formulas.formulary import Formula, local
 from ..numbers.evaluator import Trace, as_array, evaluate
+from ..rendering.numbers import brief
 from ..tape.graph import NONE, Pass
 from .breakpoints import filter_places
 from .expressions import Expression, Need, reads_here
 from .frames import Frame, accumulated_at, gradient_at, value_at
 from .paths import Ledger, ledger
 from .pulling import Pulling
-from .show import brief
 from .walk import Walk
 
 Array = NDArray[Any]

@@ -35,8 +35,8 @@ from graphdbg.drawing.themes import THEMES
 from graphdbg.errors import DrawingError, GraphError, SlowDrawingError
 from graphdbg.publishing import exports
 from graphdbg.rendering.folding import LITERALS, View
+from graphdbg.rendering.numbers import brief
 from graphdbg.stepping.session import Session
-from graphdbg.stepping.show import brief
 from graphdbg.tape.builder import Builder
 
 ROOT = Path(__file__).parents[2]

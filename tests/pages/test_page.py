@@ -30,9 +30,9 @@ from graphdbg.errors import DrawingError
 from graphdbg.pages import contents, page
 from graphdbg.pages.contents import ON_PAGE
 from graphdbg.rendering import numbers
+from graphdbg.rendering.numbers import brief
 from graphdbg.stepping.commands import COMMANDS
 from graphdbg.stepping.session import Session
-from graphdbg.stepping.show import brief
 from graphdbg.stepping.walk import Kind
 from graphdbg.tape.builder import Builder
 from graphdbg.training.steps import Group, training_step
