@@ -1,1 +1,6 @@
-"""The parts of the checker: differences, local rules, what is peculiar at a point, verdicts."""
+"""Checking: gradients against differences, each local rule by itself, what is peculiar at a point.
+
+Import `check` from `checker`, `Report` and its parts from `verdicts`, kinks and values that are not
+finite from `findings`; who checks something else takes one rule from `local_rules`, one derivative
+from `differences`.
+"""

@@ -1,6 +1,8 @@
-"""Circuit diagrams through Graphviz: what is drawn, how it is written as DOT, who renders it.
+"""Drawing: circuits through Graphviz, as on a lecture's slides, at one moment or at many.
 
-`circuits` chooses the nodes, `scenes` says what stands on the wires at one moment, `dot` writes
-both, `engines` runs Graphviz, `layouts` keeps where things are so that moments differ in nothing
-else, `films` makes one image a step.
+Import `Studio` and `Options` from `pictures`, one image a step from `films`, which nodes are shown
+from `circuits`, what stands on the wires from `scenes`.
+
+`dot` writes both, `engines` runs Graphviz, `layouts` keeps where things are, so that moments differ
+in nothing else.
 """

@@ -1,8 +1,10 @@
-"""The functions that are written in graphdbg's own language: `softmax`, losses, layers, attention.
+"""The library: functions written in graphdbg's own language: `softmax`, losses, layers, attention.
 
 They are texts (`*.gd`) beside this module, so that a person can step into each of them and read it.
 Here is only the index: which file defines which function, and the text of one definition. The
 parser does the rest. Nothing is read before someone asks.
+
+Import the room itself: `library.names()`, `library.definition(name)`.
 """
 
 from __future__ import annotations

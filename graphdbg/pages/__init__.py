@@ -1,5 +1,7 @@
 """The page that steps: one HTML file with the picture, the program and every number in it.
 
-`contents` gathers what the page knows, `page` puts it together with the style and the scripts
-beside it. Nothing is fetched, and nothing runs but the page's own script.
+Import `html` and `frame` from `page`.
+
+It puts together what `contents` gathers with the style and the scripts beside it; nothing is
+fetched, and nothing runs but the page's own script.
 """

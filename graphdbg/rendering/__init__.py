@@ -1,5 +1,6 @@
-"""Pure functions from a graph and its numbers to something that can be shown; no input or output.
+"""Rendering: pure functions from a graph and its numbers to text; no input or output.
 
-The package is not called `render`, because a submodule would shadow the public function of that
-name in `graphdbg`.
+Import `page` for all that a command answers, of the rows in `report` and the JSON in `schema`,
+`equations` for one formula, `picture` and `cards` for a circuit of characters, `folding` for which
+calls are closed, `numbers` for values as text.
 """

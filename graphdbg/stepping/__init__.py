@@ -1,1 +1,7 @@
-"""What a debugging session is made of: the walk, breakpoints, expressions, frames, paths."""
+"""Stepping: the headless debugger; prompt, terminal app, page and notebook are faces of it.
+
+Import `Session`, `Frame` and `Stop` from `session`, the line of events from `walk`, what a frame
+shows from `frames` and `narration`, the numbers at one point from `scope`, where a target lies from
+`breakpoints`; a face takes `Interpreter` from `interpreter`, the table of commands from `commands`,
+answers from `replies`.
+"""
