@@ -222,9 +222,10 @@ def accumulated_at(walk: Walk, trace: Trace, node: int, position: int) -> Array 
         return done
     parts = walk.backward.contributions.get(node, ())[: walk.arrived(node, position)]
     total: Any = None
-    for part in parts:
-        found = np.asarray(trace.arrays[part.node])
-        total = found if total is None else total + found
+    with np.errstate(all="ignore"):  # an infinite sum is shown as such
+        for part in parts:
+            found = np.asarray(trace.arrays[part.node])
+            total = found if total is None else total + found
     return total
 
 

@@ -6,7 +6,6 @@ field names of the Debug Adapter Protocol.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import GraphError
 from ..tape.graph import Graph
-from ..tape.records import Json, Reader, refuse, written
+from ..tape.records import LARGEST, Json, Reader, data_of, is_number, refuse, written
 from ..tape.serialization import graph_from_dict, graph_to_dict
 from .breakpoints import WATCH, Breakpoint
 from .marks import Marks, made_for
@@ -61,10 +60,7 @@ def to_json(scope: Scope, marks: Marks, position: int, seed: int, drawn: Sequenc
 
 def read(text: str) -> Saved:
     """What a file holds; GraphError, naming the place, where it is no saved session."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise GraphError(f"a saved session is JSON, but this text is not: {error}") from error
+    data = data_of(text, "a saved session")
     with _told_of_sessions():
         return _read(data)
 
@@ -83,7 +79,10 @@ def _read(data: Json) -> Saved:
     reader = Reader(data)
     reader.require(FORMAT, VERSION)
     graph = graph_from_dict(data.get("graph"))
-    point = dict(_array_in(each) for each in reader.objects("point"))
+    arrays = [_array_in(each) for each in reader.objects("point")]
+    point = dict(arrays)
+    if len(point) < len(arrays):
+        refuse("point", "one value for each input", [name for name, _ in arrays])
     if set(point) != set(graph.inputs):
         refuse("point", f"a value for each of the inputs {', '.join(graph.inputs)}", [*point])
     drawn = tuple(name for name in _texts(data, "drawn") if name in point)
@@ -156,11 +155,11 @@ def _array_in(record: Reader) -> tuple[str, NDArray[Any]]:
     shape = record.data.get("shape")
     if kind not in ("float64", "float32"):
         refuse(f"point: dtype of '{name}'", "float64 or float32", kind)
-    whole = isinstance(shape, list) and all(type(each) is int and each >= 0 for each in shape)
+    whole = isinstance(shape, list) and all(type(n) is int and 0 <= n <= LARGEST for n in shape)
     if not whole or not isinstance(values, list) or math.prod(shape) != len(values):  # type: ignore[arg-type]
         refuse(f"point: '{name}'", "a shape and as many values as it has entries", shape)
     numbers = [NOT_FINITE.get(each, each) if isinstance(each, str) else each for each in values]
     for each in numbers:
-        if type(each) not in (int, float):
+        if not (is_number(each) or (isinstance(each, float) and not math.isfinite(each))):
             refuse(f"point: '{name}'", "numbers", each)
     return name, np.array(numbers, dtype=kind).reshape(shape)

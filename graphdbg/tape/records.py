@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from .scalars import TABLE
 from .sizes import Dim, Shape, Size, named, product
 
 Json = Any
+MOST_TERMS = 64  # of a size: more than any program of ours adds up
+LARGEST = 2**63  # of a whole number: a position, a size, a factor
 
 
 def refuse(where: str, expected: str, found: Json) -> NoReturn:
@@ -29,7 +32,10 @@ def refuse(where: str, expected: str, found: Json) -> NoReturn:
 
 
 def _short(found: Json) -> str:
-    text = json.dumps(found, ensure_ascii=False, default=repr)
+    try:
+        text = json.dumps(found, ensure_ascii=False, default=repr)
+    except (RecursionError, ValueError):  # nested too deeply, or a number of very many digits
+        return f"a {type(found).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -41,6 +47,44 @@ def text_of(path: str | Path, what: str = "") -> str:
         raise GraphError(f"cannot read {what}'{path}': {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise GraphError(f"cannot read {what}'{path}': it is not text in UTF-8") from error
+
+
+def data_of(text: str, what: str) -> Json:
+    """The data of a JSON text; GraphError, saying `what` it is not, where it is none.
+
+    A key that an object has twice, of which one would be lost, is none; nor is a number that is
+    none, or one of more digits than anybody wrote.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
+    except RecursionError as error:
+        raise GraphError(f"{what} is JSON, but this text is nested too deeply") from error
+    except ValueError as error:
+        raise GraphError(f"{what} is JSON, but this text is not: {error}") from error
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"an object has {next(k for k in keys if keys.count(k) > 1)!r:.60} twice")
+    return found
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def once(pairs: Iterable[tuple[Any, Any]], where: str) -> dict[Any, Any]:
+    """Pairs as a dict; GraphError where one key has two values, of which one would be lost."""
+    found: dict[Any, Any] = {}
+    for key, value in pairs:
+        if found.setdefault(key, value) != value:
+            raise GraphError(
+                f"not a saved graph: {where}: expected one for {key!r:.60}, "
+                f"found {found[key]!r:.60} and {value!r:.60}"
+            )
+    return found
 
 
 class Reader:
@@ -74,7 +118,7 @@ class Reader:
 
     def integer(self, key: str) -> int:
         """The whole number at `key`."""
-        return int(self.get(key, int, "a whole number"))
+        return integer_in(self.get(key, int, "a whole number"), f"{self.where}.{key}".lstrip("."))
 
     def items(self, key: str) -> list[Json]:
         """The list at `key`."""
@@ -110,8 +154,8 @@ def integers(found: Json, where: str) -> list[int]:
     if not isinstance(found, list):
         refuse(where, "a list of whole numbers", found)
     for each in found:
-        if not isinstance(each, int) or isinstance(each, bool):
-            refuse(where, "whole numbers", each)
+        if not isinstance(each, int) or isinstance(each, bool) or abs(each) > LARGEST:
+            refuse(where, "whole numbers up to 2^63", each)
     return found
 
 
@@ -216,9 +260,14 @@ def _number_in(found: Json, where: str) -> Any:
         return _dim_in(found, where)
     if found in ("inf", "-inf", "nan"):
         return float(found)
-    if not isinstance(found, (int, float)) or isinstance(found, bool):
+    if not is_number(found):
         refuse(where, "a number", found)
     return found
+
+
+def is_number(found: Json) -> bool:
+    """Whether a number of JSON is one of those that a float holds."""
+    return type(found) in (int, float) and abs(found) <= sys.float_info.max
 
 
 def _numbers_in(found: Json, where: str) -> tuple[Any, ...]:
@@ -232,7 +281,7 @@ def _dim_in(found: Json, where: str) -> Dim:
         return integer_in(found, where)
     total: Dim = 0
     for row in found:
-        if not (isinstance(row, list) and len(row) == 2):
+        if not (isinstance(row, list) and len(row) == 2 and len(found) <= MOST_TERMS):
             refuse(where, "a size: names and a factor", row)
         names = map(named, _texts_in(row[0], where))
         total = total + product([integer_in(row[1], where), *names])

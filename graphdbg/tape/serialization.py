@@ -7,20 +7,21 @@ nothing. Repeated operations, shapes and spans are written once and referred to 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import GraphError, ShapeError
+from ..errors import GraphError
 from ..source import Source, Span
-from . import ops, shapes
+from . import ops
 from .graph import NONE, PHASES, Call, Contribution, Graph, Pass
 from .records import (
     Json,
     Reader,
+    data_of,
     integer_in,
     integers,
+    once,
     op_from_dict,
     op_to_dict,
     pick,
@@ -30,8 +31,8 @@ from .records import (
     text_of,
     written,
 )
-from .scalars import TABLE
-from .sizes import Shape, to_text
+from .sizes import Shape
+from .validation import validate
 
 FORMAT, VERSION = "graphdbg graph", 1
 
@@ -62,13 +63,7 @@ def to_json(graph: Graph) -> str:
 
 def from_json(text: str) -> Graph:
     """The graph that `to_json` wrote; GraphError where the text is not such a graph."""
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise GraphError(f"a saved graph is JSON, but this text is not: {error}") from error
-    except RecursionError as error:
-        raise GraphError("a saved graph is JSON, but this text is nested too deeply") from error
-    return graph_from_dict(data)
+    return graph_from_dict(data_of(text, "a saved graph"))
 
 
 def graph_to_dict(graph: Graph) -> dict[str, Json]:
@@ -113,14 +108,14 @@ def graph_from_dict(data: Json) -> Graph:
     operations = [op_from_dict(each) for each in reader.objects("operations")]
     graph = Graph(
         **_columns(reader.object("nodes"), operations, _shape_table(reader), spans),
-        given_names=_once(reader.pairs("names"), "names"),
-        aliases=_once([(name, at) for at, name in reader.pairs("aliases")], "aliases"),
+        given_names=once(reader.pairs("names"), "names"),
+        aliases=once([(name, at) for at, name in reader.pairs("aliases")], "aliases"),
         calls=tuple(_call_from_dict(each, spans) for each in reader.objects("calls")),
         output_ids=tuple(reader.integers("outputs")),
         passes=tuple(_pass_from_dict(each) for each in reader.objects("passes")),
         source=pick(sources, reader.integer("source"), "source", optional=True),
     )
-    _validate(graph)
+    validate(graph)
     return graph
 
 
@@ -194,18 +189,6 @@ def _columns(
     return columns
 
 
-def _once(pairs: list[tuple[Any, Any]], where: str) -> dict[Any, Any]:
-    """Pairs as a dict; GraphError where one key has two values, of which one would be lost."""
-    found: dict[Any, Any] = {}
-    for key, value in pairs:
-        if found.setdefault(key, value) != value:
-            raise GraphError(
-                f"not a saved graph: {where}: expected one for {key!r}, "
-                f"found {found[key]!r} and {value!r}"
-            )
-    return found
-
-
 def _shape_table(reader: Reader) -> list[Shape]:
     return [shape_in(row, where) for where, row in reader.rows("shapes")]
 
@@ -232,12 +215,12 @@ def _call_from_dict(reader: Reader, spans: list[Span]) -> Call:
 
 
 def _pass_from_dict(reader: Reader) -> Pass:
-    upstream = {}
+    upstream = []
     for where, row in reader.rows("upstream"):
         if len(integers(row, where)) != 2:
             refuse(where, "a node and its gradient's node", row)
-        upstream[row[0]] = row[1]
-    contributions = {}
+        upstream.append((row[0], row[1]))
+    contributions = []
     for where, row in reader.rows("contributions"):
         if not (isinstance(row, list) and len(row) == 2 and isinstance(row[1], list)):
             refuse(where, "a node and its contributions", row)
@@ -245,73 +228,8 @@ def _pass_from_dict(reader: Reader) -> Pass:
             if len(integers(part, where)) != 4:
                 refuse(where, "contributions of four numbers", part)
         at = integer_in(row[0], where)
-        contributions[at] = tuple(Contribution(*part) for part in row[1])
-    return Pass(reader.integer("of"), tuple(reader.integers("wrt")), upstream, contributions)
-
-
-# ------------------------------------------------------------------ does it fit together
-
-
-def _validate(graph: Graph) -> None:
-    _validate_references(graph)
-    _validate_names(graph)
-    for at, (op, args) in enumerate(zip(graph.ops, graph.args, strict=True)):
-        if any(not 0 <= arg < at for arg in args):
-            refuse(f"nodes.args[{at}]", "nodes before it", list(args))
-        if not _fits(op, len(args)):
-            refuse(f"nodes.args[{at}]", f"the operands of {type(op).__name__}", list(args))
-        try:
-            found = shapes.infer(op, [graph.shapes[arg] for arg in args])
-        except (ShapeError, IndexError, ValueError) as error:
-            raise GraphError(f"not a saved graph: node {at} does not fit: {error}") from error
-        if found != graph.shapes[at]:
-            refuse(f"nodes.shape[{at}]", to_text(found), to_text(graph.shapes[at]))
-
-
-def _validate_names(graph: Graph) -> None:
-    """A name is one node's; an input's is the one that values are given by."""
-    named = [(name, at) for at, name in graph.given_names.items()]
-    _once([*named, *graph.aliases.items()], "nodes by name")
-    for at in graph.input_ids:
-        name = graph.ops[at].name  # type: ignore[attr-defined]
-        if graph.given_names.get(at) != name:
-            refuse("names", f"the input's own at node {at}, '{name}'", graph.given_names.get(at))
-
-
-def _fits(op: ops.Op, count: int) -> bool:
-    """Whether an operation takes `count` operands."""
-    match op:
-        case ops.Map(function=function):
-            return count == TABLE[function].arity
-        case ops.Contract(inputs=inputs):
-            return count == len(inputs) > 0
-        case ops.Gather(count=indices):
-            return count == indices + 1
-        case ops.Concat():
-            return count > 0
-        case ops.Scatter():
-            return count > 1
-    return count == (0 if isinstance(op, ops.LEAVES) else 1)
-
-
-def _validate_references(graph: Graph) -> None:
-    calls = len(graph.calls)
-    for frame in (*graph.frames, *(call.parent for call in graph.calls)):
-        if not NONE <= frame < calls:
-            refuse("a frame", f"-1 or a call below {calls}", frame)
-    optional = [*graph.origins, *(call.output for call in graph.calls)]
-    certain = [*graph.given_names, *graph.aliases.values(), *graph.output_ids]
-    for call in graph.calls:
-        certain += call.inputs
-    for backward in graph.passes:
-        certain += [backward.of, *backward.wrt, *backward.upstream, *backward.upstream.values()]
-        certain += backward.contributions
-        for part in (part for parts in backward.contributions.values() for part in parts):
-            certain += [part.consumer, part.node]
-            optional.append(part.local)
-    for at in certain:
-        pick(graph.ops, at, "a node's position")
-    for at in optional:
-        pick(graph.ops, at, "a node's position", optional=True)
-    if not graph.output_ids:
-        raise GraphError("not a saved graph: it has no output")
+        contributions.append((at, tuple(Contribution(*part) for part in row[1])))
+    return Pass(
+        reader.integer("of"), tuple(reader.integers("wrt")),
+        once(upstream, "upstream"), once(contributions, "contributions"),
+    )  # fmt: skip

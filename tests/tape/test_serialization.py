@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import graphdbg as gd
 from graphdbg.errors import GraphError
-from graphdbg.source import Source, Span
+from graphdbg.source import Source, Span, hidden_in
 from graphdbg.tape import ops, records
 from graphdbg.tape.builder import Builder
 from graphdbg.tape.graph import Graph
@@ -92,7 +92,9 @@ def graphs(draw: st.DrawFn) -> Graph:
         nodes.append(b.map(function, *(draw(st.sampled_from(nodes)) for _ in range(arity))))
         if b.shapes[nodes[-1]] and draw(st.booleans()):
             nodes.append(b.sum(nodes[-1], [0]))
-    free = st.text(min_size=1, max_size=4).filter(lambda name: name not in ("x", "s"))
+    free = st.text(min_size=1, max_size=4).filter(
+        lambda name: name not in ("x", "s") and hidden_in(name) is None
+    )
     return b.build({draw(free): nodes[-1]})
 
 
