@@ -85,8 +85,10 @@ def _read(data: Json) -> Saved:
         refuse("point", "one value for each input", [name for name, _ in arrays])
     if set(point) != set(graph.inputs):
         refuse("point", f"a value for each of the inputs {', '.join(graph.inputs)}", [*point])
+    if (seed := reader.integer("seed")) < 0:
+        refuse("seed", "a whole number from 0", seed)
     drawn = tuple(name for name in _texts(data, "drawn") if name in point)
-    return Saved(graph, point, drawn, reader.integer("seed"), reader.integer("position"), reader)
+    return Saved(graph, point, drawn, seed, reader.integer("position"), reader)
 
 
 def marks_of(saved: Saved, scope: Scope) -> Marks:

@@ -154,7 +154,9 @@ def integers(found: Json, where: str) -> list[int]:
     if not isinstance(found, list):
         refuse(where, "a list of whole numbers", found)
     for each in found:
-        if not isinstance(each, int) or isinstance(each, bool) or abs(each) > LARGEST:
+        if not isinstance(each, int) or isinstance(each, bool):
+            refuse(where, "whole numbers", each)
+        if abs(each) > LARGEST:
             refuse(where, "whole numbers up to 2^63", each)
     return found
 

@@ -17,7 +17,7 @@ from .builder import LETTERS
 from .graph import NONE, PHASES, Contribution, Graph, Pass
 from .records import once, pick, refuse
 from .scalars import TABLE
-from .sizes import Dim, Shape, product, to_text
+from .sizes import Dim, Shape, names_in, product, to_text
 
 LARGEST_SIZE = 2**53  # of a dimension: beyond, floats do not count, and no array is as large
 MOST_AXES = 32  # of an array: NumPy's own limit in its oldest version
@@ -74,7 +74,10 @@ def _names(graph: Graph) -> None:
     once([(call.label, at) for at, call in enumerate(graph.calls)], "calls by label")
     visible([*graph.given_names.values(), *graph.aliases], "a name")
     visible([text for call in graph.calls for text in (call.function, call.label)], "a call's name")
-    visible({name for shape in graph.shapes for name in _dimensions(shape)}, "a dimension's name")
+    dimensions = {name for at in range(len(graph)) for name in _dimensions(graph, at)}
+    visible(dimensions, "a dimension's name")
+    if unknown := sorted(dimensions - graph.dims):
+        refuse("a dimension", "one of an input's", unknown[0])
     for at in graph.input_ids:
         name = graph.ops[at].name  # type: ignore[attr-defined]
         if graph.given_names.get(at) != name:
@@ -83,8 +86,14 @@ def _names(graph: Graph) -> None:
             refuse(f"nodes.frame[{at}]", "-1, for inputs stand outside of calls", graph.frames[at])
 
 
-def _dimensions(shape: Shape) -> Iterator[str]:
-    return (name for dim in shape if not isinstance(dim, int) for name in dim.names())
+def _dimensions(graph: Graph, at: int) -> Iterator[str]:
+    """The names of dimensions in a node's shape and in what its operation reads or is."""
+    op, found = graph.ops[at], [*graph.shapes[at]]
+    if isinstance(op, ops.Slice | ops.Pad):
+        found += [dim for start, size, _ in op.ranges for dim in (start, size)]
+    elif isinstance(op, ops.Const) and not isinstance(op.value, float):
+        found.append(op.value)
+    return iter(names_in(found))
 
 
 def visible(names: Iterable[str], what: str) -> None:

@@ -50,8 +50,8 @@ TOKEN = re.compile(
 )
 FURTHER = {
     "name": ("x", "y", "n", "sum", "max", "min", "mean", "exp", "log", "relu", "softmax", "inv",
-             "where", "einsum", "reshape", "concatenate", "one_hot", "argmax", "cumsum", "outer", "norm",
-             "Real", "OneHot", "Label", "range", "len", "zeros", "eye", "kron", "None", "True"),
+             "where", "einsum", "reshape", "concatenate", "one_hot", "argmax", "cumsum", "outer",
+             "norm", "Real", "OneHot", "Label", "range", "len", "zeros", "eye", "kron", "None"),
     "number": ("0", "1", "2", "3", "-1", "7", "100", "0.5", "1e300", "10**6", "2**70", "1e-320"),
     "sign": ("+", "-", "*", "/", "@", "**", "^", "//", "%", "==", ">", ",", ":", "=", "[", "]",
              ".T", "[None]", "[0]", "[::-1]", "(", ")", "[:, 0]", "()", "**0", "**-1", "/0"),

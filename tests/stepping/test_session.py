@@ -806,3 +806,29 @@ def test_an_update_is_a_third_pass() -> None:
     session.goto(session.end)
     for name in session.graph.names:
         assert same(session.value(name), trace[name]), name
+
+
+def test_an_infinite_sum_of_contributions_is_shown_without_a_word_of_numpy() -> None:
+    session = gd.Session(gd.parse("f = x*a - x*b + x"), {"x": 1.0, "a": np.inf, "b": np.inf})
+    while session.position < session.end:
+        session.step()
+        assert session.frame is not None
+    assert np.isnan(session.value("f.d_x"))
+
+
+def test_a_saved_session_with_a_part_that_does_not_fit_is_refused() -> None:
+    text = gd.Session(gd.parse("f=(x+y)z"), {"x": 1, "y": 2, "z": 3}).to_json()
+    for change, message in (
+        (lambda d: d["point"].append(d["point"][0]), "point must be one value for each input"),
+        (lambda d: d["point"][0].update(values=[10**400]), "point: 'x' must be numbers"),
+        (lambda d: d["point"][0].update(shape=[2**70]), "point: 'x' must be a shape"),
+        (lambda d: d.update(position=99), "found position 99"),
+        (lambda d: d.update(seed=-1), "seed must be a whole number from 0, found -1"),
+        (lambda d: d.update(seed=2**70), "seed must be whole numbers up to 2"),
+        (lambda d: d.update(filters=["nan", "rain"]), "rain"),
+        (lambda d: d["graph"]["names"][0].__setitem__(1, "x\u3164"), "a name must be a text"),
+    ):
+        data = json.loads(text)
+        change(data)
+        with pytest.raises(gd.GraphError, match=message):
+            gd.Session.from_json(json.dumps(data))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from io import BytesIO
 from pathlib import Path
@@ -199,6 +200,95 @@ BAD = (
 def test_a_bad_file_is_refused(path: list[Any], value: Any, message: str) -> None:
     with pytest.raises(GraphError, match=f"not a saved graph: .*{message}"):
         graph_from_dict(edited(path, value))
+
+
+def call_of_itself(data: Any) -> None:
+    data["calls"][0]["parent"] = 0
+
+
+# The saved softmax with faults that no single entry shows, and what is said of each.
+INCONSISTENT: tuple[tuple[Callable[[Any], None], str], ...] = (
+    (call_of_itself, r"calls\[0\].parent must be -1 or a call before it, found 0"),
+    (lambda d: d["calls"][0].update(output=10**6), "a node's position must be a position below"),
+    (lambda d: d["calls"][0].update(inputs=[15]), r"calls\[0\].inputs must be nodes before its"),
+    (lambda d: d["calls"][0].update(label="\u3164"), "a call's name must be a text whose every"),
+    (lambda d: d["names"][0].__setitem__(1, "x\u202e"), "a name must be a text whose every char"),
+    (lambda d: d["names"][0].__setitem__(1, "\ud800"), "a name must be a text whose every char"),
+    (lambda d: d["shapes"].__setitem__(0, [[[["n\u3164"], 1]]]), "a dimension's name must be a"),
+    (lambda d: d["nodes"]["args"].__setitem__(1, [9]), "must be nodes before it"),
+    (lambda d: d["nodes"]["args"].__setitem__(1, [-1]), "must be nodes before it"),
+    (lambda d: d["nodes"]["phase"].__setitem__(0, "backward"), r"nodes.phase\[1\] must be backw"),
+    (lambda d: d["nodes"]["origin"].__setitem__(1, 0), r"nodes.origin\[1\] must be -1, or for a"),
+    (lambda d: d["nodes"]["frame"].__setitem__(0, 0), "for inputs stand outside of calls"),
+    (lambda d: d["shapes"].__setitem__(0, [4]), "node . does not fit|must be"),
+    (lambda d: d["shapes"].__setitem__(0, [2**60]), "does not fit|sizes from 0 to 2|must be"),
+    (lambda d: d["passes"][0].update(of=0), r"passes\[0\].of must be a scalar"),
+    (lambda d: d["passes"][0]["upstream"].pop(), r"passes\[0\].upstream must be a gradient"),
+    (lambda d: d["passes"][0]["contributions"][1][1][0].__setitem__(1, 7), "what a user of node"),
+    (lambda d: d.update(version=2**70), "whole numbers up to 2"),
+)
+
+
+def test_a_dimension_that_no_input_has_is_refused() -> None:
+    data = copy.deepcopy(graph_to_dict(gd.parse("x: Real[n]\nf = sum(x)/n")))
+    record = next(each for each in data["operations"] if each["op"] == "Const")
+    record["value"] = [[["m"], 1]]
+    with pytest.raises(GraphError, match='a dimension must be one of an input\'s, found "m"'):
+        graph_from_dict(data)
+
+
+@pytest.mark.parametrize(("damage", "message"), INCONSISTENT)
+def test_a_file_whose_parts_do_not_fit_each_other_is_refused(
+    damage: Callable[[Any], None], message: str
+) -> None:
+    data = graph_to_dict(gd.grad(gd.parse("p = softmax(x); L = sum(p*p)", shapes={"x": (3,)})))
+    graph_from_dict(copy.deepcopy(data))
+    data = copy.deepcopy(data)
+    damage(data)
+    with pytest.raises(GraphError, match=f"not a saved graph: .*({message})"):
+        graph_from_dict(data)
+
+
+OPERATIONS = (
+    ("f = sum(x[1:3])", "Slice", {"ranges": [[5, 2, 1]]}),
+    ("f = sum(x[1:3])", "Slice", {"ranges": [[0, 2, 0]]}),
+    ("f = max(x)", "Reduce", {"axes": [-1]}),
+    ("f = sum(argmax(x)*x)", "Reduce", {"axes": []}),
+    ("f = sum(x*array([1, 2, 3, 4]))", "Array", {"values": [1, 2]}),
+    ("f = sum(x + 1)", "Const", {"value": 10**400}),
+    ("f = sum(x*x)", "Contract", {"inputs": ["\u3164"], "output": ""}),
+    ("f = sum(concatenate([x, x]))", "Concat", {"axis": -1}),
+)
+
+
+@pytest.mark.parametrize(("text", "kind", "fields"), OPERATIONS)
+def test_an_operation_that_makes_no_sense_is_refused(
+    text: str, kind: str, fields: dict[str, Any]
+) -> None:
+    data = copy.deepcopy(graph_to_dict(gd.parse(text, shapes={"x": (4,)})))
+    record = next(each for each in data["operations"] if each["op"] == kind)
+    record.update(fields)
+    with pytest.raises(GraphError, match="not a saved graph: "):
+        graph_from_dict(data)
+
+
+def test_numbers_and_keys_that_json_has_not() -> None:
+    text = graph_of("formula").to_json()
+    for word in ("NaN", "Infinity", "-Infinity", "1" * 5_000):
+        with pytest.raises(GraphError, match="a saved graph is JSON, but this text is not"):
+            from_json(text.replace('"version": 1', f'"version": {word}'))
+    with pytest.raises(GraphError, match="an object has 'version' twice"):
+        from_json(text.replace('"version": 1', '"version": 2, "version": 1'))
+    with pytest.raises(GraphError, match="whole numbers up to 2.63, found"):
+        from_json(text.replace('"version": 1', '"version": ' + "1" * 400))
+    with pytest.raises(GraphError, match="must be whole numbers, found"):
+        from_json(text.replace('"args": [', '"args": [' + "[" * 900 + "]" * 900 + ","))
+
+
+def test_nothing_in_a_file_is_raw() -> None:
+    text = gd.parse("# \x1b]0;t\x07 \u202e \ud800\nf = x", name="a\u3164b").to_json()
+    assert text.isprintable() and "\u3164" not in text
+    assert from_json(text).source == Source("# \x1b]0;t\x07 \u202e \ud800\nf = x", "a\u3164b")
 
 
 def test_text_that_is_not_json_is_refused() -> None:
