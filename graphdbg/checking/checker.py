@@ -90,6 +90,16 @@ class Kept(dict[Any, Any]):
         return Kept, ()
 
 
+def _require_entries(arrays: Mapping[str, Any]) -> None:
+    """Raise ValueGivenError for an array without entries: it has no slopes to compare."""
+    for name, array in arrays.items():
+        if array.size == 0:
+            raise ValueGivenError(
+                f"the value of '{name}' has shape {array.shape} and so no entry: there is nothing "
+                "to check; give each axis a size of 1 or more"
+            )
+
+
 class Checker:
     """Checks one graph at any number of points; what only depends on the graph is prepared once.
 
@@ -121,6 +131,7 @@ class Checker:
         found, sampled = self._point(point, seed)
         given = _given(gradients, found) if gradients is not None else {}
         arrays = {name: as_array(name, value) for name, value in found.items()}
+        _require_entries(arrays)
         single = any(array.dtype == np.float32 for array in arrays.values())
         trace = self._trace({name: array.astype(np.float64) for name, array in arrays.items()})
         lower = evaluate(self.graph, arrays) if single else None

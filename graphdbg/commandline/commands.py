@@ -62,12 +62,18 @@ def _forward_only(args: Namespace, loaded: Loaded) -> int:
         _print_json("run", **_forward_parts(loaded, trace), backward=None, gradients=[], check=None)
         return OK
     _show(page.forward(loaded, trace, args.all, console().width))
-    name = loaded.graph.outputs[-1]
-    console().print(
-        f"\n'{name}' has shape {to_text(loaded.graph[name].shape)}: a gradient needs a scalar. "
-        f"Its Jacobian: graphdbg jacobian SOURCE --of {name} --wrt {loaded.graph.inputs[0]}"
-    )
+    console().print(f"\n{_how_to_differentiate(loaded.graph)}")
     return OK
+
+
+def _how_to_differentiate(graph: Graph) -> str:
+    if not graph.inputs:
+        return "The program has no input: there is nothing to differentiate by."
+    name = graph.outputs[-1]
+    return (
+        f"'{name}' has shape {to_text(graph[name].shape)}: a gradient needs a scalar. "
+        f"Its Jacobian: graphdbg jacobian SOURCE --of {name} --wrt {graph.inputs[0]}"
+    )
 
 
 def _forward_parts(loaded: Loaded, trace: Trace) -> dict[str, Any]:

@@ -115,9 +115,12 @@ def choose(graph: Graph, live: Sequence[int]) -> str:
 
 
 def _all(graph: Graph, live: Sequence[int], kinds: tuple[type[ops.Op], ...]) -> bool:
-    """Whether these nodes are scalars made by primitives of these kinds."""
+    """Whether these nodes and all inputs are scalars, made by primitives of these kinds.
+
+    An input that nothing needs counts as well: the function takes its value all the same.
+    """
     found = set(map(type, map(graph.ops.__getitem__, live)))
-    return found <= set(kinds) and not any(map(graph.shapes.__getitem__, live))
+    return found <= set(kinds) and not any(map(graph.shapes.__getitem__, (*graph.input_ids, *live)))
 
 
 def _possible(graph: Graph, live: Sequence[int], engine: str) -> str:

@@ -303,6 +303,8 @@ def jacobian(program: Program, of: str | None = None, wrt: str | None = None) ->
 def _only(graph: Graph, wrt: str | None) -> str:
     if wrt is not None:
         return wrt
+    if not graph.inputs:
+        raise DifferentiationError("the graph has no input to differentiate by")
     if len(graph.inputs) != 1:
         raise DifferentiationError(
             f"say with `wrt` which input to differentiate by: {', '.join(graph.inputs)}"

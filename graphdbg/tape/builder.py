@@ -86,7 +86,9 @@ class Builder:
         self.phases.append(self.phase)
 
     def input(self, name: str, shape: Shape = (), domain: str = "Real") -> int:
-        """The id of an input."""
+        """The id of an input; ShapeError for an axis of size 0, which has nothing to look at."""
+        if 0 in shape:
+            raise ShapeError(_without_entries(name, shape), span=self.span)
         at = self.emit(ops.Input(name, shape, domain))
         self.name(at, name)
         return at
@@ -216,3 +218,10 @@ class Builder:
             self.ops, self.args, self.shapes, self.spans, self.frames, self.origins, self.phases,
             self.names, self.aliases, tuple(self.calls), ids, self.passes, self.source,
         )  # fmt: skip
+
+
+def _without_entries(name: str, shape: Shape) -> str:
+    return (
+        f"input '{name}' has shape {to_text(shape)} and so no entry: there is nothing to "
+        "differentiate; give each axis a size of 1 or more"
+    )

@@ -301,3 +301,29 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     command = f'"{sys.executable}" -m graphdbg "f=(x+y)z" x=1 y=2 z=3 --json | true'
     done = subprocess.run(["bash", "-c", command], capture_output=True, cwd=ROOT)
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize("command", [[], ["check"], ["grad"], ["jacobian"], ["hessian"]])
+@pytest.mark.parametrize(
+    "words",
+    [["f = sum(x)", "--shape", "x=0"], ["f = sum(x)", "x=[]"], ["x: Real[2, 0]; f = sum(x)"]],
+)
+def test_an_empty_array_is_said(
+    command: list[str], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*command, *words]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "and so no entry" in said and "give each axis a size of 1 or more" in said
+
+
+def test_a_named_axis_without_entries_is_not_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "x: Real[n]; f = sum(x)", "x=[]"]) == 2
+    assert "nothing to check" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("text", ["w = [2,-3,-3]", "f = eye(3)"])
+def test_a_program_without_inputs_is_said(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([text]) == 0
+    assert "The program has no input" in capsys.readouterr().out
+    assert cli.main(["jacobian", text]) == 2
+    assert "no input to differentiate by" in capsys.readouterr().err

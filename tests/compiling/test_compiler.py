@@ -559,3 +559,12 @@ def test_powers_and_library_functions_at_the_edges(text: str, kind: type) -> Non
 def compare(found: Any, expected: Any) -> None:
     digits = 1e-13 if np.asarray(expected).dtype == np.float64 else 3e-6
     np.testing.assert_allclose(np.ravel(found), np.ravel(expected), rtol=digits, atol=0)
+
+
+def test_scalars_beside_an_array_that_nothing_needs() -> None:
+    graph = grad(gd.parse("f = x^2 + sum(v)", shapes={"v": (3,)}), "f", ["x", "v"])
+    f = gd.compile(graph, outputs=["f.d_x"])
+    assert [float(each) for each in f(x=3.0, v=np.ones(3))] == [6.0]
+    assert [float(each) for each in f.run({"x": 2, "v": [1, 2, 3]})] == [4.0]
+    with pytest.raises(GraphError, match="engine 'python' is for graphs of scalars"):
+        gd.compile(graph, outputs=["f.d_x"], engine="python")
