@@ -23,6 +23,7 @@ from . import listings, narration
 from .arguments import amount, clauses, need, one_word, split, target_and_text, unquoted, whole
 from .breakpoints import FILTERS, Breakpoint
 from .commands import COMMANDS, EXPRESSIONS, described, find, overview, unknown
+from .reach import Reach, anywhere
 from .replies import OverIterations, Reply
 from .session import Session, Stop
 
@@ -37,14 +38,17 @@ REASONS = {
 class Interpreter(OverIterations):
     """Runs command lines on a session; GraphError where a command cannot be understood.
 
+    `reach` says where the files lie that commands name, and refuses those they may not touch.
+
     >>> import graphdbg as gd
     >>> talk = Interpreter(Session(gd.parse("f=(x+y)z"), {"x": -2, "y": 5, "z": -4}))
     >>> print(talk.execute("print x + y").text)
     x + y = 3
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, reach: Reach = anywhere) -> None:
         self.session = session
+        self.reach = reach
         self.last = ""  # what an empty line repeats
 
     def execute(self, line: str) -> Reply:
@@ -377,12 +381,13 @@ class Interpreter(OverIterations):
         name, equals, text = rest.partition("=")
         if not equals or not name.strip() or not text.strip():
             raise GraphError("set takes a name and a value, such as set x = 3")
-        text = text.strip()
-        value = (
-            read_file(name.strip(), text[1:].strip()) if text.startswith("@") else self._given(text)
-        )
-        self.session.set(name.strip(), value)
-        return self.at_hand([f"{name.strip()} = {brief(np.asarray(value))}"], moved=True)
+        name, text = name.strip(), text.strip()
+        if text.startswith("@"):
+            value = read_file(name, self.reach(text[1:].strip()))
+        else:
+            value = self._given(text)
+        self.session.set(name, value)
+        return self.at_hand([f"{name} = {brief(np.asarray(value))}"], moved=True)
 
     def _given(self, text: str) -> NDArray[Any]:
         found = self.session.evaluate(text)
@@ -400,7 +405,7 @@ class Interpreter(OverIterations):
         """Write the session to a file."""
         need(rest, "the name of a file", "save walk.json")
         try:
-            Path(rest).write_text(self.session.to_json(), "utf-8")
+            Path(self.reach(rest)).write_text(self.session.to_json(), "utf-8")
         except OSError as error:
             raise GraphError(f"cannot write '{rest}': {error.strerror}") from error
         return Reply(f"saved to {rest}")
@@ -408,7 +413,7 @@ class Interpreter(OverIterations):
     def load(self, rest: str) -> Reply:
         """Go on from a saved session."""
         need(rest, "the name of a file", "load walk.json")
-        self.session = load(rest)
+        self.session = load(self.reach(rest))
         return self.at_hand(moved=True)
 
     def help_(self, rest: str) -> Reply:
