@@ -22,10 +22,11 @@ from textual.theme import BUILTIN_THEMES
 from textual.widgets import Static
 
 from graphdbg.errors import GraphError
-from graphdbg.stepping.commands import COMMANDS, find
+from graphdbg.stepping.commands import find
+from graphdbg.stepping.reach import Reach, anywhere
 from graphdbg.tape.graph import suggestion
 
-from . import lazy
+from . import lazy, lifeline, palette
 from .keys import LONG, ON_NODE, PAN, TYPED, TYPING, bindings, footer
 from .messages import LinePicked, NodeSelected, Scrubbed, Submitted
 from .pieces import Shown
@@ -53,7 +54,7 @@ SHORT_ANSWER = 3  # lines that are shown without a pane around them
 
 
 class Debugger(App[None]):
-    """The app; `open_session` makes the session, in a thread, after the first paint."""
+    """The app; a thread makes the session after the first paint; `reach`: of commands' files."""
 
     TITLE = "graphdbg"
     CSS_PATH = "app.tcss"
@@ -64,9 +65,15 @@ class Debugger(App[None]):
     ENABLE_COMMAND_PALETTE = True
     AUTO_FOCUS = "#graph"
 
-    def __init__(self, open_session: Callable[[], Session], theme: str | None = None) -> None:
+    def __init__(
+        self,
+        open_session: Callable[[], Session],
+        theme: str | None = None,
+        reach: Reach = anywhere,
+    ) -> None:
         super().__init__()
         self._open_session = open_session
+        self.reach = reach
         for each in THEMES.values():
             self.register_theme(each)
         name = theme or "dark"
@@ -74,7 +81,6 @@ class Debugger(App[None]):
         self.controller: Controller | None = None
         self.failure: Exception | None = None
         self.work = Work(self, self.say, self.hush)
-        self._started_by = os.getppid()
 
     # ---------------------------------------------------------------- building
 
@@ -109,17 +115,10 @@ class Debugger(App[None]):
         self._fit(self.size)
         self.query_one("#keys", Keys).show(footer())
         self.call_after_refresh(self._begin)
-        if "TEXTUAL_DRIVER" in os.environ:  # in a browser: the server is the parent
-            self.set_interval(1.0, self._leave_with_server)
-
-    def _leave_with_server(self) -> None:
-        """End with the server: Textual would read on from its closed pipe, on a whole core."""
-        if os.getppid() != self._started_by:
-            self.exit()
 
     def _begin(self) -> None:
         self.work.open(
-            lambda tell: lazy.controller()(self._open_session, tell),
+            lambda tell: lazy.controller()(self._open_session, tell, self.reach),
             self.tell_opening,
             self.opened,
             self._failed,
@@ -423,26 +422,26 @@ class Debugger(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Textual's own palette entries, and every command."""
-        yield from super().get_system_commands(screen)
-        for each in COMMANDS:
-            if each.keys and each.method:
-                yield SystemCommand(
-                    each.name, each.help, lambda at=each: self.action_do(at.name, at.keys[0])
-                )
+        return palette.entries(super().get_system_commands(screen), self.reach, self.action_do)
 
 
-def run(open_session: Callable[[], Session], theme: str | None = None) -> int:
+def run(
+    open_session: Callable[[], Session], theme: str | None = None, reach: Reach = anywhere
+) -> int:
     """The exit code of the app on the session that `open_session` makes, after the first paint.
 
-    Raises GraphError for a theme there is none of, what opening the session raised, and what went
-    wrong inside the app.
+    `reach` is of the files that commands may touch. In a browser, where a server holds the app's
+    input, the app ends with the server. Raises GraphError for a theme there is none of, what
+    opening the session raised, and what went wrong inside the app.
     """
     known = [*THEMES, *BUILTIN_THEMES]
     if theme is not None and theme not in known:
         raise GraphError(
             f"no theme '{theme}'{suggestion(theme, known)}; there are: {', '.join(known)}"
         )
-    app = Debugger(open_session, theme)
+    if "TEXTUAL_DRIVER" in os.environ:
+        lifeline.end_with_input()
+    app = Debugger(open_session, theme, reach)
     app.run()
     failure = app.failure or app._exception
     if failure is not None:

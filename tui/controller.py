@@ -22,6 +22,7 @@ from graphdbg.stepping import narration
 from graphdbg.stepping.commands import find
 from graphdbg.stepping.frames import accumulated_at
 from graphdbg.stepping.interpreter import Interpreter
+from graphdbg.stepping.reach import Reach, anywhere
 from graphdbg.stepping.replies import Reply
 from graphdbg.stepping.scope import Scope
 from graphdbg.stepping.walk import BACKWARD, Kind
@@ -59,13 +60,19 @@ class TimelineView:
 
 
 class Controller:
-    """A session as the app needs it; `open_session` makes the session (and may take a while)."""
+    """A session as the app needs it; `open_session` makes the session (and may take a while).
+
+    `reach` is of the files that its commands may touch.
+    """
 
     def __init__(
-        self, open_session: Callable[[], Session], tell: Callable[[str], None] = lambda text: None
+        self,
+        open_session: Callable[[], Session],
+        tell: Callable[[str], None] = lambda text: None,
+        reach: Reach = anywhere,
     ) -> None:
         tell("differentiating and evaluating")
-        self.interpreter = Interpreter(open_session())
+        self.interpreter = Interpreter(open_session(), reach)
         self.zoom = ""
         self.folded: frozenset[int] = frozenset()
         self.selected = NONE

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .controller import Controller
@@ -20,3 +21,8 @@ def curves() -> type[Curves]:
     """The class `Curves`; its module brings a package for plots."""
     found: type[Curves] = import_module(".screens.curves", __package__).Curves
     return found
+
+
+def resource() -> Any:
+    """The module resource of the standard library, None where the platform has none."""
+    return import_module("resource") if find_spec("resource") else None

@@ -83,7 +83,9 @@ Commands come from the scripts of -x, one after the other, then from standard in
 line repeats the last motion. Where nobody types, prompt and commands are printed as well. An error
 of a command ends nothing. Exit code: 0, or 2 where a command of a script or a pipe has failed.
 """
+REACHED = {"step": "any", "serve": "none"}  # files of commands, without --files
 FORMULA_COMMANDS = ("grad", "jacobian", "hessian")
+LAST_PORT, MOST_SESSIONS = 65_535, 1_000  # of serve; each session is a process of its own
 FORMS = ("chain", "locals", "closed", "matrix", "entries")
 FORMATS = ("text", "latex", "json", "python")
 
@@ -184,9 +186,15 @@ def _session_parser(command: str) -> argparse.ArgumentParser:
             help="run the commands in a file, one a line; may be given several times")  # fmt: skip
     else:
         add("--theme", metavar="NAME", help="of the app's colours")
+        add("--files", metavar="DIR", help="the only folder whose files save, load and set "
+            "x = @FILE reach (default: " + REACHED[command] + ")")  # fmt: skip
     if command == "serve":
         add("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine only")
-        add("--port", type=int, default=8000, help="default: 8000")
+        add("--port", type=_port, default=8000, help="default: 8000; 0 takes a free one")
+        add("--public", action="append", default=[], metavar="URL",
+            help="where a proxy shows this server, such as https://notebooks.example.org/proxy/8000")
+        add("--sessions", type=_sessions, default=8, metavar="N",
+            help="pages that may be open at a time (default: 8)")  # fmt: skip
     _add_common(parser)
     return parser
 
@@ -307,6 +315,20 @@ class _Parser(argparse.ArgumentParser):
 def _seed(word: str) -> int:
     if not word.strip().isdecimal():
         raise argparse.ArgumentTypeError(f"found '{word}', expected a whole number from 0")
+    return int(word)
+
+
+def _port(word: str) -> int:
+    if not word.isdecimal() or int(word[:9]) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"found '{word}', expected a number from 0 to {LAST_PORT}")
+    return int(word)
+
+
+def _sessions(word: str) -> int:
+    if not word.isdecimal() or not 1 <= int(word[:9]) <= MOST_SESSIONS:
+        raise argparse.ArgumentTypeError(
+            f"found '{word}', expected a number from 1 to {MOST_SESSIONS}"
+        )
     return int(word)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from .. import lazy
 from ..calculus.gradients import grad
 from ..errors import GraphError
+from ..stepping.reach import Reach, anywhere, below, nowhere
 from ..tape.graph import Graph
 from . import loading
 
@@ -61,30 +62,45 @@ def _made(loaded: loading.Loaded, of: str | None, wrt: list[str] | None) -> Sess
 def step(args: Namespace) -> int:
     """The terminal app, on a session."""
     streams = ((sys.stdout, "output"), (sys.stdin, "input"))
-    in_browser = "TEXTUAL_DRIVER" in os.environ  # textual-serve stands between, through pipes
-    for stream, name in () if in_browser else streams:
+    for stream, name in () if in_browser() else streams:
         if not stream.isatty():
             raise GraphError(
                 f"step draws on a terminal, but standard {name} is none: "
                 "use graphdbg debug in a pipe"
             )
-    return int(lazy.app("app").run(opener(args), args.theme))
+    files = reach(args.files)
+    return int(lazy.app("app").run(opener(args), args.theme, files))
+
+
+def in_browser() -> bool:
+    """Whether a server stands between this process and a person, and hands both through pipes."""
+    return "TEXTUAL_DRIVER" in os.environ
+
+
+def reach(folder: str | None) -> Reach:
+    """The files that commands reach: below `--files`; else any on a terminal, none in a browser."""
+    if folder is not None:
+        return below(folder)
+    return nowhere if in_browser() else anywhere
 
 
 def serve(args: Namespace) -> int:
     """The terminal app in a browser; each visitor steps through a session of their own."""
-    if not lazy.is_installed("textual_serve"):
+    if not (lazy.is_installed("textual_serve") and lazy.is_installed("aiohttp")):
         raise GraphError("serve needs textual-serve: pip install 'graphdbg[serve]'")
     if args.source == "-":
         raise GraphError("serve reads the program for every visitor: give a formula or a file")
-    session(args)  # an error is told here, not to each visitor
-    return int(lazy.app("serve").run(words(args), args.host, args.port))
+    reach(args.files)
+    server = lazy.app("serving.server")
+    with server.bound(args.host, args.port) as listening:
+        session(args)  # an error is told here, not to each visitor
+        return int(server.run(listening, words(args), args.host, args.public, args.sessions))
 
 
 def words(args: Namespace) -> list[str]:
     """The arguments of `graphdbg step` that open the same session."""
     found = [f"--seed={args.seed}", *(f"--shape={each}" for each in args.shape)]
-    for option in ("of", "wrt", "load", "theme"):
+    for option in ("of", "wrt", "load", "theme", "files"):
         given = getattr(args, option)
-        found += [f"--{option}={given}"] if given else []
+        found += [f"--{option}={given}"] if given is not None else []
     return [*found, "--", *([args.source] if args.source else []), *args.values]

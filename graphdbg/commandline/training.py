@@ -18,6 +18,7 @@ from ..training.data import Data, data_for
 from ..training.loop import train as learn
 from ..training.runs import Epoch, Run
 from ..training.watching import Watcher
+from . import opening
 from .consoles import console
 from .loading import read_graph, target
 from .outlets import say
@@ -157,5 +158,5 @@ def _open(args: Namespace, run: Run) -> int:
         run.step.graph, run.point(0), of=run.step.of, seed=args.seed, run=run
     )
     if args.step_run:
-        return int(lazy.app("app").run(lambda: session, None))
+        return int(lazy.app("app").run(lambda: session, None, opening.reach(None)))
     return int(lazy.module("commandline.prompt").talk(session))
