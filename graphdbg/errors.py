@@ -6,6 +6,7 @@
     |   +-- UnsupportedError      valid Python or mathematics that is not (yet) in it
     +-- ShapeError                operands do not fit together
     +-- ValueGivenError           a value is missing, ragged, unreadable, of a wrong shape
+    +-- FileError                 a file cannot be read or written, or is none
     +-- DifferentiationError      a derivative was asked for that does not exist or is too large
     +-- UncheckedFormulaError     a formula disagreed with the numbers, so it is not shown
     +-- DrawingError              Graphviz is missing, or failed
@@ -59,6 +60,10 @@ class ShapeError(GraphError):
 
 class ValueGivenError(GraphError):
     """A value that is missing, ragged, not finite, unreadable, or of a wrong shape."""
+
+
+class FileError(GraphError):
+    """A file that cannot be read or written, or is none: a folder, a device, a socket."""
 
 
 class DifferentiationError(GraphError):

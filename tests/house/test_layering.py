@@ -24,6 +24,7 @@ ORDER = {
     "lazy": "late imports: heavy packages, and the modules that need them",
     "source": "a program's text, places in it, excerpts",
     "errors": "what is wrong: found, expected, where, what to do",
+    "files": "reading files within bounds, writing them beside their place",
     "library": "functions written in the language itself, and their index",
     "tape": "sizes, primitives, elementwise functions, shapes, the graph, its builder, its files",
     "calculus": "gradients, Jacobians, batches: each a graph again",
