@@ -1,7 +1,8 @@
 """The command line: arguments, exit codes, and no traceback for anybody.
 
 0 all checks pass, 1 a check fails or a claim is refuted, 2 bad input, 70 a bug in graphdbg,
-130 interrupted, 141 the reader of the pipe went away. What the commands do stands in `commands`,
+128 and the number of a signal that ended it (130 Ctrl-C, 143 SIGTERM, 129 SIGHUP), 141 the reader
+of the pipe went away. What the commands do stands in `commands`,
 which is loaded after the arguments are understood: `graphdbg --help` loads no package.
 """
 
@@ -272,6 +273,9 @@ def _train_parser() -> argparse.ArgumentParser:
     add("--profile", default="cs231n", metavar="NAME", help="of diagnostics: sagemaker, ...")
     add("-o", "--output", metavar="FOLDER", help="where parameters, history and settings go")
     add("--resume", action="store_true", help="go on with the run in -o FOLDER")
+    add("--checkpoint", metavar="PACE",
+        help="how often the run is saved on the way: 30s, or 5 (epochs); default: at least "
+        "every 10 s")  # fmt: skip
     add("--prompt", dest="debug_run", action="store_true", help="then step through it at a prompt")
     add("--app", dest="step_run", action="store_true", help="then step through it in the app")
     _add_common(parser)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from argparse import Namespace
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +17,11 @@ from .. import lazy
 from ..errors import GraphError
 from ..rendering.numbers import number
 from ..tape.graph import Graph
-from ..training import folders, plots
+from ..training import plots
 from ..training.data import Data, data_for
+from ..training.folders import Folder, Pace
 from ..training.loop import train as learn
-from ..training.runs import Epoch, Run
+from ..training.runs import Epoch, Progress, Run
 from ..training.watching import Watcher
 from . import opening
 from .consoles import console
@@ -24,7 +29,9 @@ from .loading import read_graph, target
 from .outlets import say
 from .progress import bar
 
-OK, INTERRUPTED = 0, 130
+OK = 0
+SIGNALLED = 128  # and the number of the signal: the exit code of what a signal has ended
+HANGUP = int(getattr(signal, "SIGHUP", -1))  # Windows has none
 MOST_FINDINGS = 12  # that are printed; the folder's settings have all of them
 
 
@@ -35,45 +42,73 @@ def train(args: Namespace) -> int:
         raise GraphError("expected --data FILE: rows to learn from, as csv, npy or npz")
     data = data_for(graph, args.data, args.target)
     watcher = Watcher(args.profile)
-    settings = _settings(args, graph, data)
-    run = _learned(args, graph, data, watcher)
+    with _folder(args, graph, data, watcher) as folder:
+        run = _learned(args, graph, data, watcher, folder)
+    if run.signal == HANGUP:
+        return SIGNALLED + run.signal  # nobody reads what would be said
     _say(run, watcher)
     if args.output is not None:
-        found = [f"iteration {at}: {each}" for at, each in watcher.found.values()]
-        folders.save(run, Path(args.output), {**settings, "findings": found})
         written(args.output)
-    if args.debug_run or args.step_run:
+    if (args.debug_run or args.step_run) and run.signal in (0, signal.SIGINT):
         return _open(args, run)
-    return INTERRUPTED if run.stopped == "interrupted" else OK
+    return SIGNALLED + run.signal if run.signal else OK
 
 
-def _learned(args: Namespace, graph: Graph, data: Data, watcher: Watcher) -> Run:
-    before = None
+def _folder(
+    args: Namespace, graph: Graph, data: Data, watcher: Watcher
+) -> AbstractContextManager[Folder | None]:
+    """The run folder of -o, where it is given."""
+    if args.output is not None:
+        sources = [data.source, graph.source.name if graph.source else ""]
+        pace = Pace() if args.checkpoint is None else Pace.of(args.checkpoint)
+        return Folder(args.output, _settings(args, graph, data), watcher, pace, sources)
     if args.resume:
-        if args.output is None:
-            raise GraphError("--resume goes on with the run in -o FOLDER: say which")
-        settings, before = folders.load(Path(args.output))
-        _same_run(settings, _settings(args, graph, data))
-    with bar("epoch", args.epochs, len(before.epochs) if before else 0) as move:
+        raise GraphError("--resume goes on with the run in -o FOLDER: say which")
+    if args.checkpoint is not None:
+        raise GraphError("--checkpoint says how often the run is saved in -o FOLDER: say which")
+    return nullcontext()
 
-        def each(run: Run) -> None:
-            watcher(run)
-            move(len(run.epochs), _losses(run.epochs[-1]))
 
-        return learn(
-            graph, data, of=target(graph, args.of), optimizer=args.optimizer, lr=args.lr,
-            schedule=args.schedule, settings=numbers_of(args.set), pace=numbers_of(args.pace),
-            epochs=args.epochs, batch=args.batch, validation=args.validation,
-            early_stopping=args.early_stopping, masks=numbers_of(args.mask), seed=args.seed,
-            told=each, resume=before,
-        )  # fmt: skip
+def _learned(
+    args: Namespace, graph: Graph, data: Data, watcher: Watcher, folder: Folder | None
+) -> Run:
+    before = _before(folder) if args.resume and folder is not None else None
+    run: Run | None = None
+    try:
+        with bar("epoch", args.epochs, len(before.epochs) if before else 0) as move:
+
+            def each(run: Run) -> None:
+                watcher(run)
+                move(len(run.epochs), _losses(run.epochs[-1]))
+
+            run = learn(
+                graph, data, of=target(graph, args.of), optimizer=args.optimizer, lr=args.lr,
+                schedule=args.schedule, settings=numbers_of(args.set), pace=numbers_of(args.pace),
+                epochs=args.epochs, batch=args.batch, validation=args.validation,
+                early_stopping=args.early_stopping, masks=numbers_of(args.mask), seed=args.seed,
+                told=each, resume=before, keeper=folder,
+            )  # fmt: skip
+    except OSError:  # the terminal of the bar went away, after the run was saved
+        if run is None or run.signal != HANGUP:
+            raise
+    return run
+
+
+def _before(folder: Folder) -> Progress:
+    """What the run goes on from, the same in all that it follows from."""
+    record = folder.load()
+    _same_run(record.settings, folder.settings)
+    if folder.difference:
+        print(f"note: the run began elsewhere ({folder.difference}): the last bits of its numbers "
+              "may differ from here on", file=sys.stderr)  # fmt: skip
+    return record.progress
 
 
 def _settings(args: Namespace, graph: Graph, data: Data) -> dict[str, Any]:
     """What a run follows from, as plain data."""
     source = graph.source
     words = ("optimizer", "lr", "schedule", "set", "pace", "mask", "batch", "validation",
-             "early_stopping", "seed", "epochs", "of", "target", "profile")  # fmt: skip
+             "early_stopping", "seed", "epochs", "of", "target", "profile", "shape")  # fmt: skip
     return {
         "program": source.text if source else "", "name": source.name if source else "",
         "data": data.source, "sha256": data.digest, "samples": data.count,
@@ -81,7 +116,7 @@ def _settings(args: Namespace, graph: Graph, data: Data) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _same_run(before: dict[str, Any], now: dict[str, Any]) -> None:
+def _same_run(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Refuse to go on with other data, another program or other options but for the epochs."""
     free = ("epochs", "profile")
     for what in ("program", "sha256"):

@@ -1,4 +1,4 @@
-"""Files: what is read is looked at first and bounded; what is written is beside its place first.
+"""Files: what is written is beside its place first, and moved there when it is whole.
 
-Import `read` and `text` from `reading`, `write`, `ready` and `ready_folder` from `writing`.
+Import `write`, `ready`, `ready_folder` and `make_folder` from `writing`.
 """

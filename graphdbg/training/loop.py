@@ -27,7 +27,7 @@ from .signals import ALL, CTRL_C, Asked
 from .steps import Group, TrainingStep, learned, training_step
 
 Array = NDArray[Any]
-Told = Callable[[Run], None]
+Told = Callable[[Run], object]
 INTERRUPTED, DIVERGED = "interrupted", "diverged"  # why a run ended, beside those of its own
 
 

@@ -23,6 +23,8 @@ DASHES = ("-", "--", "-.", ":")
 SIZE = (7.0, 4.2)  # inches
 MOST_LINES = 8  # parameters in a plot; those with the largest values
 MISSING = "plots need matplotlib: pip install 'graphdbg[plots]'"
+NAMES = tuple(f"{name}.{form}" for name in ("loss", "gradients", "updates", "rate")
+              for form in ("svg", "png"))  # fmt: skip
 Draw = Callable[[Any], None]
 
 
@@ -44,8 +46,8 @@ def files(run: Run) -> dict[str, bytes]:
         ),
         "rate": lambda axes: rate(axes, run),
     }
-    return {f"{name}.{form}": drawn(draw, form) for name, draw in made.items()
-            for form in ("svg", "png")}  # fmt: skip
+    found = ((name, *name.split(".")) for name in NAMES)
+    return {name: drawn(made[what], form) for name, what, form in found}
 
 
 def drawn(draw: Draw, form: str) -> bytes:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ..numbers.evaluator import evaluate
 from .diagnostics import Finding, Moment, diagnose
 from .profiles import Profile, profile
 from .runs import Run, State
 
 MOST_BEFORE = 3  # earlier parameters that rules compare with
+
+
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """What a watcher has found, each with its iteration, and the parameters it compares with."""
+
+    found: tuple[tuple[int, Finding], ...] = ()
+    before: tuple[State, ...] = ()
 
 
 class Watcher:
@@ -17,6 +27,16 @@ class Watcher:
         self.profile = name if isinstance(name, Profile) else profile(name)
         self.found: dict[tuple[str, str], tuple[int, Finding]] = {}
         self._before: list[State] = []
+
+    @property
+    def watched(self) -> Watched:
+        """What another watcher goes on from."""
+        return Watched(tuple(self.found.values()), tuple(self._before))
+
+    def go_on(self, watched: Watched) -> None:
+        """Go on from what another one has watched of the run."""
+        self.found = {(each.rule, each.node): (at, each) for at, each in watched.found}
+        self._before = list(watched.before)
 
     def __call__(self, run: Run) -> list[Finding]:
         """What is wrong for the first time at the end of this epoch."""

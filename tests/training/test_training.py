@@ -560,15 +560,16 @@ def test_other_data_or_options_are_not_gone_on_with(
     assert "no run that can be gone on with" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = train(LINE, line(), epochs=1)
-    real = Path.open
+    real = os.write
 
-    def full(self: Path, mode: str = "r", *rest: Any, **more: Any) -> Any:
-        return real(Path("/dev/full") if "w" in mode else self, mode, *rest, **more)
+    def full(descriptor: int, content: bytes) -> int:
+        if len(content) > 100:
+            raise OSError(28, "No space left on device")
+        return real(descriptor, content)
 
-    monkeypatch.setattr(Path, "open", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(GraphError, match="No space left on device; nothing that was written"):
         folders.save(run, tmp_path / "run", {})
 
