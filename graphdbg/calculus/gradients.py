@@ -10,14 +10,12 @@ by the same code as any other graph.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from ..errors import DifferentiationError, GraphError
 from ..tape import algebra, ops
-from ..tape.builder import LETTERS, Builder
+from ..tape.builder import LETTERS, Builder, without_collection
 from ..tape.graph import NONE, PHASES, Contribution, Graph, Pass
 from ..tape.programs import Program, graph_of
 from ..tape.sizes import Shape, to_text
@@ -178,18 +176,6 @@ def _pull_back(
 
 
 _contribution = tuple.__new__  # half the time of calling a NamedTuple
-
-
-@contextmanager
-def without_collection() -> Iterator[None]:
-    """Python's search for cycles turned off: a tape has none, and it takes half of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _total(b: Builder, parts: list[Contribution]) -> int:

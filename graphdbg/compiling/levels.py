@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..calculus.gradients import without_collection
 from ..tape import ops
+from ..tape.builder import without_collection
 from ..tape.graph import Graph
 from ..tape.scalars import TABLE
 from .scalar import OWN

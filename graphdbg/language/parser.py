@@ -8,9 +8,7 @@ library.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +17,7 @@ from numpy.typing import ArrayLike
 from ..errors import GraphError, SourceError, ValueGivenError
 from ..source import Source, Span, hidden_in
 from ..tape import sizes
-from ..tape.builder import Builder
+from ..tape.builder import Builder, without_collection
 from ..tape.graph import Graph
 from ..tape.ops import Const
 from ..tape.sizes import Dim, Shape
@@ -54,25 +52,9 @@ def parse(
             "the source is empty: write a formula such as f = (x + y)*z", span=Span(source, 0, 0)
         )
     reader = Reader(Builder(source=source), GRAMMAR, given_shapes(shapes or {}, values or {}))
-    with _no_collection(text):
+    with without_collection(len(text) > LARGE):
         reader.program(source)
         return reader.graph()
-
-
-@contextmanager
-def _no_collection(text: str) -> Iterator[None]:
-    """Without garbage collection for a large text: a growing tape has no garbage to find.
-
-    The collector would go through its millions of objects again and again, a third of the time.
-    """
-    pause = len(text) > LARGE and gc.isenabled()
-    if pause:
-        gc.disable()
-    try:
-        yield
-    finally:
-        if pause:
-            gc.enable()
 
 
 def expression(

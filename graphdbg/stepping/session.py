@@ -8,7 +8,6 @@ time is exact, and `set` keeps the position while every number is computed anew.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,19 +27,18 @@ from .breakpoints import WATCH, Breakpoint, resolve
 from .commands import COMMANDS
 from .expressions import gradient_of
 from .frames import Frame
+from .history import History, Past
 from .iterations import Condition, Iterations, Run
 from .marks import Marks, Meeting, Watch, made_for
 from .moves import Nudge, entry_of, nudged, with_entry
 from .paths import Ledger
 from .scope import Scope
-from .stops import Past, Stop
+from .stops import Stop
 from .walk import Walk
 
 __all__ = ["COMMANDS", "Breakpoint", "Frame", "Session", "Stop", "Watch"]
 
 Array = NDArray[Any]
-MOST_UNDO = 1_000  # commands that can be taken back
-MOST_SCOPES = 8  # points before this one whose numbers are kept; those of others are found anew
 
 
 class Session:
@@ -83,8 +81,7 @@ class Session:
         self.drawn = drawn
         self.marks = Marks()
         self.position = 0
-        self._past: deque[Past] = deque(maxlen=MOST_UNDO)
-        self._left: deque[Scope] = deque()
+        self.history = History()
         self._jacobians: dict[str, dict[str, Formula]] = {}
 
     # ---------------------------------------------------------------- where it stands
@@ -218,9 +215,9 @@ class Session:
 
         A temporary breakpoint that the motion met is there again.
         """
-        if not self._past:
+        past = self.history.back()
+        if past is None:
             return False
-        past = self._past.pop()
         self.position, self.scope = past.position, past.scope
         if self.iterations is not None:
             self.iterations.now = past.iteration
@@ -228,13 +225,8 @@ class Session:
             self.marks.breakpoints[each.number] = each
         return True
 
-    def forget_past(self) -> None:
-        """Begin here: nothing before can be undone."""
-        self._past.clear()
-        self._left.clear()
-
     def _remember(self, deleted: tuple[Breakpoint, ...] = ()) -> None:
-        self._past.append(Past(self.position, self.scope, self.iteration, deleted))
+        self.history.keep(Past(self.position, self.scope, self.iteration, deleted))
 
     def _edge(self) -> str:
         return {0: "start", self.end: "end"}.get(self.position, "step")
@@ -389,9 +381,7 @@ class Session:
     def _enter(self, scope: Scope) -> None:
         """Other numbers at the same position; those of a few points before are kept."""
         self._remember()
-        self._left.append(self.scope)
-        if len(self._left) > MOST_SCOPES:
-            self._left.popleft().rest()
+        self.history.leave(self.scope)
         self.scope = scope
 
     def nudge(self, name: str, by: float) -> Nudge:
@@ -439,7 +429,7 @@ class Session:
         session.drawn = found.drawn
         session.marks = saving.marks_of(found, session.scope)
         session.goto(found.position)
-        session.forget_past()
+        session.history = History()  # it begins here: nothing before can be undone
         return session
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:

@@ -1,11 +1,10 @@
-"""`Stop`, why a command ended where it did, and `Past`, what undo needs of it."""
+"""`Stop`: why a command ended where it did."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from .breakpoints import Breakpoint
-from .scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +19,3 @@ class Stop:
     reason: str
     breakpoints: tuple[Breakpoint, ...] = ()
     messages: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What a command left behind: where it began, and temporary breakpoints that it met."""
-
-    position: int
-    scope: Scope
-    iteration: int
-    deleted: tuple[Breakpoint, ...] = ()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +17,22 @@ from .sizes import Dim, Shape, Size, to_text
 
 # the axes of an einsum, as NumPy allows
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@contextmanager
+def without_collection(pause: bool = True) -> Iterator[None]:
+    """Python's search for cycles turned off, if `pause`: a tape that grows has none to be found.
+
+    The search would go through its millions of objects again and again, up to half of the time.
+    """
+    pause = pause and gc.isenabled()
+    if pause:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if pause:
+            gc.enable()
 
 
 @dataclass

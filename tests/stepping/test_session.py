@@ -230,13 +230,13 @@ def test_as_many_undos_lead_back(session: Session, moves: list[str], seed: int) 
     random = Random(seed)
     session.break_at(session.graph.names[random.choice([*session.walk.value_at])])
     session.break_at(session.graph.names[random.choice([*session.walk.value_at])], temporary=True)
-    states = [session.state]
+    states, past = [session.state], session.history.past
     for move in moves:
         before = session.state
         moved(session, move, random)
         if session.state != before:
             states.append(before)
-        elif move == "set" and session._past and session._past[-1].scope is not session.scope:
+        elif move == "set" and past and past[-1].scope is not session.scope:
             states.append(before)
     while session.undo():
         pass
@@ -269,7 +269,7 @@ def test_undo_goes_back_over_more_points_than_are_kept() -> None:
     session = lecture()
     for at in range(40):
         session.set("x", at)
-    assert len(session._left) <= 8
+    assert len(session.history.left) <= 8
     for at in reversed(range(39)):
         session.undo()
         assert float(session.trace["f"]) == (at + 5) * -4
