@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from colours import contrast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_graphs import random_graph
@@ -260,16 +261,6 @@ def test_themes_can_be_read() -> None:
         assert contrast(theme.pending, theme.paper) >= 3.0
         for ground in (theme.operation, theme.call, theme.current):
             assert contrast(theme.ink, ground) >= 4.5
-
-
-def contrast(one: str, other: str) -> float:
-    def light(colour: str) -> float:
-        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    high, low = sorted((light(one), light(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
 
 
 # ------------------------------------------------------------------ large graphs

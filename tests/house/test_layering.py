@@ -285,6 +285,15 @@ def test_every_package_is_installed() -> None:
         assert f'"{package}"' in text
 
 
+def test_tests_share_helpers_through_their_own_folder_alone() -> None:
+    """A test that imports another room's test runs only where both are collected."""
+    tests = Path(__file__).parents[1]
+    for path in sorted(tests.rglob("test_*.py")):
+        for tree in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(tree, ast.ImportFrom) and (tree.module or "").startswith("test_"):
+                assert (path.parent / f"{tree.module}.py").exists(), f"{path.name}: {tree.module}"
+
+
 def test_every_raises_matches_text() -> None:
     """A test that any error would satisfy is no test: each `pytest.raises` says which text."""
     for path in sorted(Path(__file__).parents[1].rglob("*.py")):

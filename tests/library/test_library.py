@@ -13,7 +13,17 @@ from typing import Any
 
 import numpy
 import pytest
-from library_cases import CASES, DOMAINS, NAMES, SMOOTH, Array, Case, point_of
+from library_cases import (
+    CASES,
+    NAMES,
+    Array,
+    Case,
+    point_of,
+    points_of_program,
+    program,
+    smooth,
+    weights,
+)
 
 import graphdbg as gd
 from graphdbg import library
@@ -31,23 +41,6 @@ def test_every_function_has_a_case() -> None:
     assert {name for name in missing if not name.startswith(("torch_", "jax_"))} == HELPERS
 
 
-def program(case: Case, result: tuple[int, ...], names: Mapping[int, str] | None = None) -> str:
-    """The case as a program whose output f = sum(c * r) is a scalar."""
-    dims = names or {}
-    lines = [_declare(name, kind, dims) for name, kind in case.inputs.items()]
-    lines.append(case.text if "r =" in case.text else f"r = {case.text}")
-    if not result:
-        return "\n".join([*lines, "c: Label", "f = c*r"])
-    if names:
-        return "\n".join([*lines, "f = sum(r**2)"])
-    return "\n".join([*lines, f"c: Label[{', '.join(map(str, result))}]", "f = sum(c*r)"])
-
-
-def _declare(name: str, kind: tuple[Any, ...], dims: Mapping[int, str]) -> str:
-    shape = ", ".join(str(dims.get(size, size)) for size in kind[1:])
-    return f"{name}: {DOMAINS[kind[0]]}" + (f"[{shape}]" if shape else "")
-
-
 WEIGHTS = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}  # central differences of fourth order
 
 
@@ -63,22 +56,6 @@ def differences(
             moved[index] += steps * step
             result[index] += weight / step * function({**at, wrt: moved})
     return result
-
-
-def smooth(case: Case) -> list[str]:
-    return [name for name, kind in case.inputs.items() if kind[0] in SMOOTH]
-
-
-def weights(shape: tuple[int, ...]) -> Array:
-    return numpy.random.default_rng(len(shape)).normal(size=shape)
-
-
-def points_of_program(case: Case) -> tuple[gd.Graph, dict[str, Array], Array]:
-    """The graph, a point and what NumPy says."""
-    at = point_of(case)
-    expected = numpy.asarray(case.oracle(numpy, *at.values()))
-    graph = gd.parse(program(case, expected.shape))
-    return graph, at | {"c": weights(expected.shape)}, expected
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import chromium, requests
+from colours import contrast
 
 import graphdbg as gd
 from graphdbg.checking.checker import check
@@ -316,8 +317,6 @@ def test_the_frame_of_a_notebook_holds_the_page() -> None:
 
 def test_colours_can_be_read() -> None:
     """WCAG 2, for each theme: text on what it stands on."""
-    from test_drawing import contrast
-
     style = page._style()
     for block in re.findall(r"color-scheme: (?:light )?dark;(.*?)\}", style, re.DOTALL):
         colours = dict(re.findall(r"--([\w-]+): (#\w{6})", block))

@@ -14,6 +14,8 @@ import numpy
 import pytest
 import scipy.special
 
+import graphdbg as gd
+
 Array = numpy.ndarray
 Kinds = Mapping[str, tuple[Any, ...]]  # name -> (kind, *shape)
 DOMAINS = {"real": "Real", "positive": "Positive", "simplex": "Probability", "unit": "Real",
@@ -346,3 +348,38 @@ def _draw(rng: numpy.random.Generator, kind: str, *shape: int) -> Array:
         "mask": lambda: (rng.uniform(size=shape) < 0.7).astype(float),
     }
     return numpy.asarray(draws[kind]())
+
+
+def program(case: Case, result: tuple[int, ...], names: Mapping[int, str] | None = None) -> str:
+    """The case as a program whose output f = sum(c * r) is a scalar."""
+    dims = names or {}
+    lines = [_declare(name, kind, dims) for name, kind in case.inputs.items()]
+    lines.append(case.text if "r =" in case.text else f"r = {case.text}")
+    if not result:
+        return "\n".join([*lines, "c: Label", "f = c*r"])
+    if names:
+        return "\n".join([*lines, "f = sum(r**2)"])
+    return "\n".join([*lines, f"c: Label[{', '.join(map(str, result))}]", "f = sum(c*r)"])
+
+
+def _declare(name: str, kind: tuple[Any, ...], dims: Mapping[int, str]) -> str:
+    shape = ", ".join(str(dims.get(size, size)) for size in kind[1:])
+    return f"{name}: {DOMAINS[kind[0]]}" + (f"[{shape}]" if shape else "")
+
+
+def smooth(case: Case) -> list[str]:
+    """The inputs that a case may be differentiated by."""
+    return [name for name, kind in case.inputs.items() if kind[0] in SMOOTH]
+
+
+def weights(shape: tuple[int, ...]) -> Array:
+    """The c of `f = sum(c*r)`."""
+    return numpy.random.default_rng(len(shape)).normal(size=shape)
+
+
+def points_of_program(case: Case) -> tuple[gd.Graph, dict[str, Array], Array]:
+    """The graph, a point and what NumPy says."""
+    at = point_of(case)
+    expected = numpy.asarray(case.oracle(numpy, *at.values()))
+    graph = gd.parse(program(case, expected.shape))
+    return graph, at | {"c": weights(expected.shape)}, expected

@@ -9,10 +9,9 @@ from answers import graph_of, load, target
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from library_cases import CASES as LIBRARY
-from library_cases import Case
+from library_cases import Case, points_of_program, smooth
 from notation_oracle import World, standard_world
 from random_graphs import random_graph
-from test_library import points_of_program, smooth
 from test_matrices import question
 from test_typeset import CASES as TYPESET
 from test_typeset import w
