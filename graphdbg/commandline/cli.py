@@ -127,6 +127,7 @@ def _run(words: list[str]) -> int:
     except SystemExit as stop:  # argparse has said what is wrong, or has shown its help
         return OK if stop.code in (0, None) else BAD_INPUT
     arguments.command = command
+    lazy.module("commandline.loading").read_from(arguments)  # standard input is named once
     if command in SESSIONS:
         module = "prompt" if command == "debug" else "opening"
         return int(getattr(lazy.module(f"commandline.{module}"), command)(arguments))

@@ -22,10 +22,11 @@ from ..tape.graph import Graph
 from ..tape.records import written
 from ..tape.sizes import to_text
 from .consoles import console
-from .loading import Loaded, chosen, listed, load, read_graph, target
+from .loading import Loaded, chosen, complete, listed, load, read_graph, target
 from .outlets import say
 
 OK, FAILED = 0, 1
+Point = Callable[[], Loaded]
 
 
 def run(args: Namespace) -> int:
@@ -102,29 +103,30 @@ def _run_parts(loaded: Loaded, trace: Trace, texts: Texts) -> dict[str, Any]:
 
 def show_gradients(args: Namespace) -> int:
     """Gradients as formulas."""
-    graph = _graph(args)
+    graph, given = _read(args)
     names = chosen(graph, args.wrt)
     backward = grad(graph, of=_scalar(graph, args.of), wrt=names)
     of = backward.names[backward.passes[-1].of]
     wrt = [backward.names[at] for at in backward.passes[-1].wrt]
     book = formulas.Formulary(backward)
-    return _show_formulas(args, [book.formula(f"{of}.d_{x}") for x in wrt])
+    return _show_formulas(args, given, [book.formula(f"{of}.d_{x}") for x in wrt])
 
 
 def show_jacobian(args: Namespace) -> int:
     """Jacobians as formulas, one for each name to differentiate by."""
-    graph = _graph(args)
+    graph, given = _read(args)
     names: Sequence[str | None] = listed(args.wrt) or [None]
     of = graph[args.of].name if args.of else None
-    return _show_formulas(args, [formulas.jacobian(graph, of=of, wrt=x) for x in names])
+    return _show_formulas(args, given, [formulas.jacobian(graph, of=of, wrt=x) for x in names])
 
 
 def show_hessian(args: Namespace) -> int:
     """The Hessian as a formula; several names make one matrix over all their entries."""
-    graph = _graph(args)
+    graph, given = _read(args)
     names = names_of(graph, chosen(graph, args.wrt))
     wrt = names[0] if len(names) == 1 else names
-    return _show_formulas(args, [formulas.hessian(graph, of=_scalar(graph, args.of), wrt=wrt)])
+    found = formulas.hessian(graph, of=_scalar(graph, args.of), wrt=wrt)
+    return _show_formulas(args, given, [found])
 
 
 def _scalar(graph: Graph, of: str | None) -> str:
@@ -132,9 +134,9 @@ def _scalar(graph: Graph, of: str | None) -> str:
     return target(graph, of) or graph.outputs[-1]
 
 
-def _show_formulas(args: Namespace, found: list[Formula]) -> int:
+def _show_formulas(args: Namespace, given: Point, found: list[Formula]) -> int:
     """Formulas, unwrapped so that they can be copied; at given values also their numbers."""
-    loaded = _load(args) if args.values else None
+    loaded = given() if args.values else None
     values = [each.evaluate(loaded.point) if loaded else None for each in found]
     if args.json or args.format == "json":
         rows = [schema.formula(each, args.form, value) for each, value in zip(found, values)]
@@ -164,7 +166,7 @@ def show_check(args: Namespace) -> int:
 
 def prove(args: Namespace) -> int:
     """A claim about a gradient: proved, refuted or agrees."""
-    graph = _graph(args)
+    graph, _ = _read(args)
     verdict = proofs.prove(graph, args.claim, seed=args.seed)
     if args.json:
         _print_json("prove", **schema.verdict(verdict))
@@ -173,9 +175,10 @@ def prove(args: Namespace) -> int:
     return OK if verdict else FAILED
 
 
-def _graph(args: Namespace) -> Graph:
-    """The graph alone; values tell the shapes of undeclared inputs."""
-    return read_graph(args.source, args.values, args.shape)[0]
+def _read(args: Namespace) -> tuple[Graph, Point]:
+    """The graph, and what makes its point from the values given: all is read once."""
+    graph, arrays, dims = read_graph(args.source, args.values, args.shape)
+    return graph, lambda: complete(graph, arrays, dims, args.seed)
 
 
 def _show(parts: Iterable[RenderableType]) -> None:

@@ -7,7 +7,7 @@ inputs nobody gave a value are drawn at random, and the caller is told which.
 from __future__ import annotations
 
 import re
-import sys
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import GraphError, ShapeError, SourceError, ValueGivenError
+from ..files import reading
 from ..language.parser import parse
 from ..numbers.assignments import Array, read_assignments
 from ..numbers.evaluator import bind
@@ -29,7 +30,6 @@ UNSHAPED = (
 )
 FREE = ("Real", "Positive")  # domains of inputs that are differentiated by, unless others are named
 MOST_NAMES = 8  # that an error lists
-LARGEST_SOURCE = 100_000_000  # bytes; no program anybody wrote, and the memory is spared
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,13 @@ class Loaded:
 
 def load(source: str, values: Sequence[str], shapes: Sequence[str], seed: int) -> Loaded:
     """The graph and the point of a command line; GraphError where a part cannot be read."""
-    graph, arrays, dims = read_graph(source, values, shapes)
+    return complete(*read_graph(source, values, shapes), seed)
+
+
+def complete(
+    graph: Graph, arrays: Mapping[str, Array], dims: Mapping[str, int], seed: int
+) -> Loaded:
+    """A graph with its point: the values given, and random ones for the other inputs."""
     drawn = tuple(name for name in graph.inputs if name not in arrays)
     if drawn or dims:
         point = sample(graph, seed=seed, dims=dims, given=arrays)
@@ -106,12 +112,29 @@ def read_graph(
 
 
 def read_source(word: str) -> tuple[str, str]:
-    """The text of a source and what to call it in messages."""
-    if word == "-":
-        return sys.stdin.read(), "<stdin>"
+    """The text of a source and what to call it in messages; SourceError where it cannot be read."""
+    if word == reading.STANDARD:
+        with reading.told_of("standard input", SourceError):
+            return reading.text(reading.read_standard(reading.PROGRAM)), "<stdin>"
     if _is_file(word) or FILE_NAME.fullmatch(word):
-        return _read_file(word), word
+        with reading.told_of(f"'{word}'", SourceError):
+            return reading.text(reading.read(word, reading.PROGRAM)), word
     return word, "<formula>"
+
+
+def read_from(args: Namespace) -> tuple[str, ...]:
+    """The files that a command line names to be read; nothing is written over one of them.
+
+    GraphError where standard input is named twice: what came from it once is gone.
+    """
+    given = vars(args)
+    source = given.get("source") or ""
+    values = [word.partition("=")[2].strip() for word in given.get("values") or ()]
+    named = [source, *(word[1:] for word in values if word.startswith("@"))]
+    named += [given[key] for key in ("data", "load") if given.get(key)]
+    if named.count(reading.STANDARD) > 1:
+        raise GraphError("standard input is read once: give - in one place, files in the others")
+    return tuple(word for word in (*named, *given.get("commands", ())) if _is_file(word))
 
 
 def _is_file(word: str) -> bool:
@@ -119,21 +142,6 @@ def _is_file(word: str) -> bool:
         return Path(word).exists() and bool(word.strip())
     except (OSError, ValueError):  # too long for a file name, or a character none may have
         return False
-
-
-def _read_file(path: str) -> str:
-    try:
-        if Path(path).stat().st_size > LARGEST_SOURCE:
-            raise SourceError(f"'{path}' is larger than {LARGEST_SOURCE // 1_000_000} MB")
-        return Path(path).read_text("utf-8-sig")
-    except OSError as error:
-        raise SourceError(
-            f"cannot read '{path}': {error.strerror}; give a formula or the file of a program"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise SourceError(
-            f"cannot read '{path}': it is not text in UTF-8 (byte {error.start})"
-        ) from error
 
 
 def read_shapes(words: Sequence[str]) -> dict[str, tuple[int | str, ...]]:

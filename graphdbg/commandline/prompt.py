@@ -16,9 +16,9 @@ from pathlib import Path
 
 from .. import lazy
 from ..errors import GraphError
+from ..files import reading
 from ..stepping.interpreter import Interpreter
 from ..stepping.session import Session
-from ..tape.records import text_of
 from . import opening, painting
 from .outlets import say
 
@@ -52,7 +52,7 @@ def talk(session: Session, scripts: Iterable[list[str]] = ()) -> int:
 
 def script(path: str) -> list[str]:
     """The commands in a file, without its empty lines; GraphError where it cannot be read."""
-    lines = text_of(path, "the script ").splitlines()
+    lines = reading.text_of(path, reading.SCRIPT, "the script ").splitlines()
     return [line.strip() for line in lines if line.strip()]
 
 

@@ -309,6 +309,8 @@ def _reason(path: Name, error: OSError | ValueError) -> str:
     if isinstance(error, ValueError):
         return "no file can have such a name"
     if isinstance(error, FileNotFoundError):
-        folder = os.path.dirname(os.path.realpath(path))
+        folder = os.path.dirname(path)
+        if os.path.isdir(folder or "."):  # then it is a link that leads elsewhere
+            folder = os.path.dirname(os.path.realpath(path))
         return f"there is no folder '{folder}': make it first"
     return error.strerror or str(error)

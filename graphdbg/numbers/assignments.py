@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ValueGivenError
+from ..errors import FileError, ValueGivenError
+from ..files import reading
+from ..files.arrays import arrays, bound_of, is_numpy
 from .evaluator import as_array
 
 Array = NDArray[Any]
 ASSIGNMENT = re.compile(r"\s*([^\W\d][\w.′']*)\s*=(?!=)\s*(.*)", re.DOTALL)
+ENDINGS = (".npy", ".npz")
 LONGEST_TEXT = 10_000_000  # characters; a longer list belongs into a file, reading it takes minutes
 
 
@@ -53,7 +55,7 @@ def read_value(name: str, text: str) -> Array:
     array(0.001)
     """
     text = text.strip()
-    array = read_file(name, text[1:]) if text.startswith("@") else _read_text(name, text)
+    array = _read_named(name, text[1:]) if text.startswith("@") else _read_text(name, text)
     bad = ~np.isfinite(array)
     if bad.any():
         at = np.argwhere(bad)[0]
@@ -98,44 +100,42 @@ def _to_literal(text: str) -> Any:
 
 def read_file(name: str, path: str) -> Array:
     """The array in a .npy, .npz (with one array) or text file of numbers; else ValueGivenError."""
-    try:
-        array = _READERS.get(Path(path).suffix.lower(), _read_csv)(path)
-    except OSError as error:
-        raise ValueGivenError(
-            f"cannot read '{path}' for '{name}': {error.strerror or 'not a file of arrays'}"
-        ) from error
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        first = str(error).splitlines()[0] if str(error) else "it is empty"
-        raise ValueGivenError(f"cannot read '{path}' for '{name}': {first}") from error
-    return as_array(name, array)
+    with reading.told_of(f"'{path}' for '{name}'", ValueGivenError):
+        return as_array(name, _numbers(reading.read(path, bound_of), Path(path).suffix.lower()))
 
 
-def _read_npy(path: str) -> Any:
-    """A pickle inside would be code: it is refused."""
-    return np.load(path, allow_pickle=False)
+def _read_named(name: str, word: str) -> Array:
+    """What a word of the command line names: a file, or standard input for `-`."""
+    if word != reading.STANDARD:
+        return read_file(name, word)
+    with reading.told_of(f"standard input for '{name}'", ValueGivenError):
+        return as_array(name, _numbers(reading.read_standard(bound_of), ""))
 
 
-def _read_npz(path: str) -> Any:
-    with np.load(path, allow_pickle=False) as archive:
-        if len(archive.files) != 1:
-            raise ValueError(f"it holds {len(archive.files)} arrays, expected one")
-        return archive[archive.files[0]]
+def _numbers(raw: bytes, ending: str) -> Any:
+    """Numbers in a file's bytes, which say by themselves what they are: a pipe has no ending."""
+    if not (is_numpy(raw) or ending in ENDINGS):
+        return _table(reading.text(raw))
+    found = arrays(raw)
+    if len(found) != 1:
+        raise FileError(f"it holds {len(found)} arrays, expected one")
+    return next(iter(found.values()))
 
 
-def _read_csv(path: str) -> Any:
+def _table(text: str) -> Any:
     """Numbers by rows, separated by commas, semicolons or blanks; one line of titles is skipped."""
-    lines = [line.strip() for line in Path(path).read_text("utf-8-sig").splitlines()]
+    lines = [line.strip() for line in text.splitlines()]
     rows = [re.split(r"[,;]\s*|\s+", line) for line in lines if line and not line.startswith("#")]
     if rows and not any(map(_is_number, rows[0])):
         rows = rows[1:]
     if not rows:
-        raise ValueError("it holds no numbers")
+        raise FileError("it holds no numbers")
     for at, row in enumerate(rows):
         if len(row) != len(rows[0]):
-            raise ValueError(f"row {at + 1} has {len(row)} entries, row 1 has {len(rows[0])}")
+            raise FileError(f"row {at + 1} has {len(row)} entries, row 1 has {len(rows[0])}")
         for cell in row:
             if not _is_number(cell):
-                raise ValueError(f"row {at + 1} holds '{cell:.30}', which is not a number")
+                raise FileError(f"row {at + 1} holds '{cell:.30}', which is not a number")
     array = np.array(rows, dtype=np.float64)
     return array[:, 0] if array.shape[1] == 1 else array
 
@@ -146,6 +146,3 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-_READERS = {".npy": _read_npy, ".npz": _read_npz}

@@ -11,7 +11,6 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import GraphError
@@ -37,16 +36,6 @@ def _short(found: Json) -> str:
     except (RecursionError, ValueError):  # nested too deeply, or a number of very many digits
         return f"a {type(found).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def text_of(path: str | Path, what: str = "") -> str:
-    """The text of a file; GraphError where it cannot be read. `what` says in it what is read."""
-    try:
-        return Path(path).read_text("utf-8-sig")
-    except OSError as error:
-        raise GraphError(f"cannot read {what}'{path}': {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise GraphError(f"cannot read {what}'{path}': it is not text in UTF-8") from error
 
 
 def data_of(text: str, what: str) -> Json:

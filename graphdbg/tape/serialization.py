@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import GraphError
+from ..files import reading, writing
 from ..source import Source, Span
 from . import ops
 from .graph import NONE, PHASES, Call, Contribution, Graph, Pass
@@ -28,7 +29,6 @@ from .records import (
     refuse,
     shape_in,
     shape_out,
-    text_of,
     written,
 )
 from .sizes import Shape
@@ -38,16 +38,13 @@ FORMAT, VERSION = "graphdbg graph", 1
 
 
 def save(graph: Graph, path: str | Path) -> None:
-    """Write the graph to a JSON file; GraphError where the file cannot be written."""
-    try:
-        Path(path).write_text(to_json(graph), encoding="utf-8")
-    except OSError as error:
-        raise GraphError(f"cannot write '{path}': {error.strerror}") from error
+    """Write the graph to a JSON file; FileError where the file cannot be written."""
+    writing.write(path, to_json(graph).encode("utf-8"))
 
 
 def load(path: str | Path) -> Graph:
     """The graph in a file made by `save`; GraphError where it cannot be read or is not one."""
-    return from_json(text_of(path))
+    return from_json(reading.text_of(path, reading.SAVED))
 
 
 def to_json(graph: Graph) -> str:

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import GraphError, ValueGivenError
+from ..files import reading
+from ..files.arrays import ARCHIVE, arrays, bound_of, is_numpy
 from ..tape.graph import Graph, suggestion
 from ..tape.ops import Gather, Input
 from ..tape.sizes import Shape, names_in
@@ -124,20 +123,22 @@ def data_for(
     fit the program.
     """
     if isinstance(found, str | Path):
-        return read(graph, Path(found), target)
+        return read(graph, found, target)
     if isinstance(found, tuple):
         features, wanted = roles(graph)
         return _checked(graph, {features: np.asarray(found[0]), wanted: np.asarray(found[1])})
     return _checked(graph, {name: np.asarray(each) for name, each in found.items()})
 
 
-def read(graph: Graph, path: Path, target: str | None = None) -> Data:
-    """The data in a csv, npy or npz file; GraphError where it cannot be read."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise GraphError(f"cannot read '{path}': {error.strerror}") from error
-    kind = path.suffix.lower()
+def read(graph: Graph, name: str | Path, target: str | None = None) -> Data:
+    """The data in a csv, npy or npz file, or from standard input (`-`); GraphError where it cannot.
+
+    What has no ending, such as a pipe, is a file of NumPy's where it begins as one, else CSV.
+    """
+    with reading.told_of(f"'{name}'"):
+        raw = reading.read_word(str(name), bound_of)
+    path = Path(name)
+    kind = path.suffix.lower() or (".npz" if is_numpy(raw) else ".csv")
     if kind == ".csv":
         made = _from_csv(graph, path, raw, target)
     elif kind in (".npy", ".npz"):
@@ -172,12 +173,11 @@ def _leads(shape: Shape) -> bool:
 
 
 def _from_numpy(graph: Graph, path: Path, raw: bytes) -> dict[str, Array]:
-    try:
-        found = np.load(io.BytesIO(raw), allow_pickle=False)
-        if isinstance(found, np.lib.npyio.NpzFile):
-            return {name: found[name] for name in found.files}
-    except (ValueError, OSError, EOFError, BadZipFile, zlib.error) as error:
-        raise GraphError(f"cannot read '{path}' as a NumPy file: {error}") from error
+    with reading.told_of(f"'{path}' as a NumPy file"):
+        named = arrays(raw)
+    if raw.startswith(ARCHIVE):
+        return named
+    (found,) = named.values()
     if found.ndim != 2 or found.shape[1] < 2:
         raise GraphError(
             f"'{path}' holds shape {found.shape}: expected rows of features and target"
@@ -190,10 +190,8 @@ def _from_numpy(graph: Graph, path: Path, raw: bytes) -> dict[str, Array]:
 
 
 def _from_csv(graph: Graph, path: Path, raw: bytes, target: str | None) -> Data:
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise GraphError(f"cannot read '{path}': it is not text in UTF-8") from error
+    with reading.told_of(f"'{path}'"):
+        text = reading.text(raw)
     try:
         rows = [row for row in csv.reader(text.splitlines()) if any(cell.strip() for cell in row)]
     except csv.Error as error:
