@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 from .. import derivations
 from ..derivations import Derivation
 from ..errors import GraphError
-from .loading import Loaded, chosen, load, read_graph, target
+from ..files import writing
+from .loading import Loaded, chosen, load, read_from, read_graph, target
 from .outlets import aside, hand_over, say
 
 OK, FAILED = 0, 1
@@ -29,6 +30,8 @@ PATIENCE = 120  # seconds for a compilation, of which the first may have to make
 def derive(args: Namespace) -> int:
     """Write the derivation that the command line asks for."""
     form = format_of(args.format, args.output)
+    if args.output not in (None, "-"):
+        writing.ready(args.output, read_from(args))
     loaded = load(args.source, args.values, args.shape, args.seed) if args.values else None
     graph = loaded.graph if loaded else read_graph(args.source, args.values, args.shape)[0]
     of = target(graph, args.of) or graph.outputs[-1]
@@ -119,10 +122,7 @@ def _write(path: str | None, data: bytes) -> None:
     if path in (None, "-"):
         hand_over(data)
         return
-    try:
-        Path(str(path)).write_bytes(data)
-    except OSError as error:
-        raise GraphError(f"cannot write '{path}': {error.strerror}") from error
+    writing.write(str(path), data)
 
 
 def _say(args: Namespace, loaded: Loaded | None) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 from ..drawing import films
 from ..errors import GraphError
+from ..files import writing
 from ..publishing import exports
 from ..stepping.session import Session
-from . import opening
+from . import loading, opening
 from .outlets import hand_over, say
 
 OK = 0
@@ -24,6 +25,7 @@ def render(args: Namespace) -> int:
         raise GraphError(
             f"expected either -o FILE ({', '.join(exports.FORMATS)}) or --frames DIR"
         )
+    _ready(args)
     session = opening.session(args)
     look = looks(args)
     if args.frames is not None:
@@ -39,6 +41,15 @@ def render(args: Namespace) -> int:
     )
     _say(str(done), session)
     return OK
+
+
+def _ready(args: Namespace) -> None:
+    """FileError, before any work, where what will be drawn cannot be written."""
+    read = loading.read_from(args)
+    if args.frames is not None:
+        writing.ready_folder(args.frames, read)
+    elif args.output != "-":
+        writing.ready(args.output, read)
 
 
 def looks(args: Namespace) -> dict[str, Any]:
@@ -57,12 +68,9 @@ def _frames(args: Namespace, session: Session, look: dict[str, Any]) -> int:
         raise GraphError(f"found --format {form} for --frames, expected one of {', '.join(FRAMES)}")
     if args.at is not None or args.step is not None:
         raise GraphError("--frames draws every step: leave --at and --step out")
-    made = exports.studio(session, **look)
     folder = Path(args.frames)
-    try:
-        paths = films.write_frames(made, folder, form, told)
-    except OSError as error:
-        raise GraphError(f"cannot write to '{folder}': {error.strerror}") from error
+    made = exports.studio(session, **look)
+    paths = films.write_frames(made, folder, form, told)
     first, last = paths[0].name, paths[-1].name
     drawn = exports.Rendered(folder, f"{first} to {last}, {made.count}",
                              exports.drawn_by(made, form), made.circuit.notes)  # fmt: skip

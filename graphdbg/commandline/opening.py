@@ -39,6 +39,7 @@ def opener(args: Namespace) -> Callable[[], Session]:
         if args.source or args.wrt or args.of:
             raise GraphError("--load brings its own program: leave SOURCE, --of and --wrt out")
         loaded_session = lazy.module("stepping.interpreter").load(args.load)
+        loaded_session.read_from = tuple(args.commands if "commands" in args else ())
         return lambda: loaded_session
     if not args.source:
         raise GraphError("expected SOURCE, a formula or the file of a program, or --load FILE")
@@ -47,15 +48,17 @@ def opener(args: Namespace) -> Callable[[], Session]:
     wrt = loading.chosen(loaded.graph, args.wrt)
     for name in wrt or ():
         loaded.graph.id(name)
-    return partial(_made, loaded, of, wrt)
+    return partial(_made, loaded, of, wrt, loading.read_from(args))
 
 
-def _made(loaded: loading.Loaded, of: str | None, wrt: list[str] | None) -> Session:
+def _made(
+    loaded: loading.Loaded, of: str | None, wrt: list[str] | None, read_from: tuple[str, ...]
+) -> Session:
     graph: Graph = loaded.graph
     if of is not None:
         graph = grad(graph, of=of, wrt=wrt)
     made: Session = lazy.module("stepping.session").Session(graph, loaded.point, seed=loaded.seed)
-    made.drawn = loaded.drawn
+    made.drawn, made.read_from = loaded.drawn, read_from
     return made
 
 

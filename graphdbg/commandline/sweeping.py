@@ -11,22 +11,26 @@ from typing import Any
 from rich.table import Table
 
 from ..errors import GraphError
+from ..files import writing
 from ..rendering.numbers import number
 from ..training import plots, sweeps
 from ..training.data import data_for
 from ..training.rules import optimizer, schedule
 from ..training.sweeps import Make, Outcome
 from .consoles import console
-from .loading import read_graph, target
+from .loading import read_from, read_graph, target
 from .progress import bar
 from .training import numbers_of, written
 
 OK, FAILED = 0, 1
+TABLE, PLOTS = "trials.csv", ("sweep.svg", "sweep.png")  # what the folder holds
 MOST_ROWS = 20  # of the table that is printed; the folder has all of them
 
 
 def sweep(args: Namespace) -> int:
     """Run all trials, print the best, write the folder."""
+    if args.output is not None:
+        writing.ready_folder(args.output, read_from(args), [TABLE, *PLOTS])
     graph, _, _ = read_graph(args.source, (), args.shape)
     if args.data is None:
         raise GraphError("expected --data FILE: rows to learn from, as csv, npy or npz")
@@ -107,13 +111,10 @@ def _say(found: list[Outcome], count: int) -> None:
 
 
 def _write(folder: Path, found: list[Outcome]) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "trials.csv").write_text(sweeps.table(found), "utf-8")
-        if plots.available() and found and "lr" in found[0].options:
-            for form in ("svg", "png"):
-                data = plots.drawn(lambda axes: plots.sweep(axes, found), form)
-                (folder / f"sweep.{form}").write_bytes(data)
-    except OSError as error:
-        raise GraphError(f"cannot write to '{folder}': {error.strerror}") from error
+    writing.make_folder(folder)
+    writing.write(folder / TABLE, sweeps.table(found).encode("utf-8"), lasting=True)
+    if plots.available() and found and "lr" in found[0].options:
+        for name in PLOTS:
+            data = plots.drawn(lambda axes: plots.sweep(axes, found), name.rpartition(".")[2])
+            writing.write(folder / name, data)
     written(folder)

@@ -25,7 +25,7 @@ from ..training.runs import Epoch, Progress, Run
 from ..training.watching import Watcher
 from . import opening
 from .consoles import console
-from .loading import read_graph, target
+from .loading import read_from, read_graph, target
 from .outlets import say
 from .progress import bar
 
@@ -192,6 +192,7 @@ def _open(args: Namespace, run: Run) -> int:
     session = lazy.module("stepping.session").Session(
         run.step.graph, run.point(0), of=run.step.of, seed=args.seed, run=run
     )
+    session.read_from = read_from(args)
     if args.step_run:
         return int(lazy.app("app").run(lambda: session, None, opening.reach(None)))
     return int(lazy.module("commandline.prompt").talk(session))

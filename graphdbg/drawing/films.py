@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .. import lazy
 from ..errors import DrawingError
+from ..files import writing
 from .pictures import Studio
 
 PAUSE, LAST_PAUSE = 1100, 3500  # milliseconds that a step is shown: time to read a sentence
@@ -27,15 +28,15 @@ def silent(done: int, count: int) -> None:
 def write_frames(studio: Studio, folder: Path, form: str, told: Told = silent) -> list[Path]:
     """The files of the walk's pictures, `step-00.svg` and so on, in `folder`, made if missing.
 
-    Raises OSError where the folder cannot be written to, and what `Studio.picture` raises.
+    Raises FileError where the folder cannot be written to, and what `Studio.picture` raises.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    writing.make_folder(folder)
     end = studio.moments.session.end
     digits = len(str(end))
     paths = []
     for at, data in enumerate(studio.frames(form)):
         path = folder / f"step-{at:0{digits}}.{form}"
-        path.write_bytes(data)
+        writing.write(path, data)
         paths.append(path)
         told(at + 1, end + 1)
     return paths

@@ -15,6 +15,7 @@ from ..drawing import films
 from ..drawing.circuits import Choice
 from ..drawing.pictures import Options, Studio
 from ..errors import GraphError
+from ..files import writing
 from ..numbers.evaluator import Trace
 from ..pages.page import page
 from ..rendering.cards import Look
@@ -65,7 +66,8 @@ def render(
     ("h:2", a node and a number of steps), `only` ("forward", "backward"), `theme` ("light",
     "dark", "print"), `heat`, `locals`, `everything`, `down` (from top to bottom).
 
-    Raises DrawingError where Graphviz is missing, GraphError for a format, name or file that
+    Raises DrawingError where Graphviz is missing, FileError before anything is drawn for a file
+    that cannot be written or is the graph's own program, GraphError for a format or name that
     cannot be.
 
     >>> import graphdbg as gd, tempfile, pathlib
@@ -76,12 +78,17 @@ def render(
     """
     path = Path(file)
     form = _format(path, format)
+    writing.ready(file, _read_from(subject))
     data, studio = drawn(subject, form, trace, at, step, told, look)
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise GraphError(f"cannot write '{path}': {error.strerror}") from error
+    writing.write(file, data)
     return Rendered(path, studio.count, drawn_by(studio, form), studio.circuit.notes)
+
+
+def _read_from(subject: Graph | Session) -> list[str]:
+    """The files that a graph or a session was made from, as far as it knows."""
+    source = (subject if isinstance(subject, Graph) else subject.graph).source
+    known = () if isinstance(subject, Graph) else subject.read_from
+    return [*known, source.name if source else ""]
 
 
 def to_dot(

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import GraphError, UnknownNameError, ValueGivenError
+from ..files import reading, writing
 from ..numbers.assignments import read_file
 from ..rendering.numbers import brief
 from ..tape.operations import operation
-from ..tape.records import text_of
 from ..tape.sizes import to_text
 from . import listings, narration
 from .arguments import amount, clauses, need, one_word, split, target_and_text, unquoted, whole
@@ -404,10 +403,9 @@ class Interpreter(OverIterations):
     def save(self, rest: str) -> Reply:
         """Write the session to a file."""
         need(rest, "the name of a file", "save walk.json")
-        try:
-            Path(self.reach(rest)).write_text(self.session.to_json(), "utf-8")
-        except OSError as error:
-            raise GraphError(f"cannot write '{rest}': {error.strerror}") from error
+        place, source = self.reach(rest), self.session.graph.source
+        writing.ready(place, [*self.session.read_from, source.name if source else ""])
+        writing.write(place, self.session.to_json().encode("utf-8"), lasting=True)
         return Reply(f"saved to {rest}")
 
     def load(self, rest: str) -> Reply:
@@ -434,4 +432,4 @@ class Interpreter(OverIterations):
 
 def load(path: str) -> Session:
     """The session in a file that `save` wrote; GraphError where there is none."""
-    return Session.from_json(text_of(path))
+    return Session.from_json(reading.text_of(path, reading.SAVED))

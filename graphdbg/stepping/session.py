@@ -79,6 +79,7 @@ class Session:
         self.walk = Walk(self.graph, self.backward)
         self.scope = Scope(self.walk, given)
         self.drawn = drawn
+        self.read_from: tuple[str, ...] = ()  # the files that it was made from, for `save` to spare
         self.marks = Marks()
         self.position = 0
         self.history = History()
