@@ -6,6 +6,7 @@ that steps), txt.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,8 +85,10 @@ def render(
     return Rendered(path, studio.count, drawn_by(studio, form), studio.circuit.notes)
 
 
-def _read_from(subject: Graph | Session) -> list[str]:
-    """The files that a graph or a session was made from, as far as it knows."""
+def _read_from(subject: Program | Session) -> list[str]:
+    """The files that a program or a session was made from, as far as it knows."""
+    if isinstance(subject, str | os.PathLike):
+        return [os.fspath(subject)]
     source = (subject if isinstance(subject, Graph) else subject.graph).source
     known = () if isinstance(subject, Graph) else subject.read_from
     return [*known, source.name if source else ""]

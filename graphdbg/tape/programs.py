@@ -9,8 +9,8 @@ from typing import Any
 
 from .. import lazy
 from ..errors import SourceError
+from ..files import reading
 from .graph import Graph
-from .records import text_of
 
 Program = Graph | str | os.PathLike[str]
 
@@ -47,7 +47,8 @@ def _read(program: str | os.PathLike[str]) -> tuple[str, str]:
             f"found {path!r:.80}: neither a program (a text with =, ; or a line break, such as "
             "'f = x^2') nor a file that exists"
         )
-    return text_of(path), path
+    with reading.told_of(f"'{path}'", SourceError):
+        return reading.text(reading.read(path, reading.PROGRAM)), path
 
 
 def _exists(path: str) -> bool:

@@ -240,6 +240,8 @@ def test_the_program_of_a_graph_is_not_drawn_over(folder: Path) -> None:
     g = gd.parse("f = x", name="p.gd")
     with pytest.raises(gd.GraphError, match="'p.gd' would be written over 'p.gd'"):
         gd.render(g, "p.gd", format="dot")
+    with pytest.raises(gd.GraphError, match="'p.gd' would be written over 'p.gd'"):
+        gd.render("p.gd", "p.gd", format="dot")
     assert gd.render(g, "other.gd", format="dot").path == Path("other.gd")
 
 
