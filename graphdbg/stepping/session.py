@@ -73,8 +73,7 @@ class Session:
         self.iterations = Iterations(run) if run is not None else None
         given = dict(point or {})
         drawn = tuple(name for name in self.graph.inputs if name not in given)
-        if drawn:
-            given = {**sample(self.graph, seed, given=given), **given}
+        given = {**sample(self.graph, seed, given=given), **given} if drawn else given
         self.seed = seed
         self.walk = Walk(self.graph, self.backward)
         self.scope = Scope(self.walk, given)
