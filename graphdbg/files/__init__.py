@@ -1,4 +1,5 @@
-"""Files: what is written is beside its place first, and moved there when it is whole.
+"""Files: what is read is looked at first and bounded; what is written is beside its place first.
 
-Import `write`, `ready`, `ready_folder` and `make_folder` from `writing`.
+Import `read` and `text_of` from `reading`, `arrays` and `bound_of` from `arrays`, `write` and
+`ready` from `writing`.
 """
