@@ -7,6 +7,7 @@
     +-- ShapeError                operands do not fit together
     +-- ValueGivenError           a value is missing, ragged, unreadable, of a wrong shape
     +-- FileError                 a file cannot be read or written, or is none
+    +-- LimitError                more work than a limit allows; nothing of it was begun
     +-- DifferentiationError      a derivative was asked for that does not exist or is too large
     +-- UncheckedFormulaError     a formula disagreed with the numbers, so it is not shown
     +-- DrawingError              Graphviz is missing, or failed
@@ -64,6 +65,10 @@ class ValueGivenError(GraphError):
 
 class FileError(GraphError):
     """A file that cannot be read or written, or is none: a folder, a device, a socket."""
+
+
+class LimitError(GraphError):
+    """More calls, nodes, bytes or products than a limit allows; nothing of it was begun."""
 
 
 class DifferentiationError(GraphError):

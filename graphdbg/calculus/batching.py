@@ -54,7 +54,7 @@ def batch(graph: Graph, names: Iterable[str] | str, size: Dim) -> Graph:
     array([-24., -28., -32.])
     """
     chosen = _input_ids(graph, [names] if isinstance(names, str) else list(names))
-    b = Builder(source=graph.source)
+    b = Builder(source=graph.source, limit=graph.limit)
     place: list[int] = []
     stacked: list[bool] = []
     for at, (op, args) in enumerate(zip(graph.ops, graph.args, strict=True)):

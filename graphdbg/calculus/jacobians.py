@@ -27,21 +27,26 @@ def jacobian_graph(graph: Graph, of: str, wrt: str) -> Graph:
     the seeds are a stack (`batching`), so the tape does not grow with the number of outputs.
     Raises DifferentiationError where it would have more than `MAX_ENTRIES` entries.
     """
+    b = Builder.of(graph)
+    b.phase = BACKWARD
+    node = _jacobian(b, graph, of, wrt)
+    return finish(b, graph, node, f"{of}.J_{wrt}")
+
+
+def _jacobian(b: Builder, graph: Graph, of: str, wrt: str) -> int:
+    """The id in `b`, which continues the tape of `graph`, of the Jacobian of a node."""
     target, source = graph.id(of), graph.id(wrt)
     _require_size(graph, of, wrt)
     pulled = _pulled_back(graph, target, source)
     for dim in reversed(graph.shapes[target]):
         pulled = batch(pulled, [SEED], dim)
-    b = Builder.of(graph)
-    b.phase = BACKWARD
     given = {
         at: graph.id(name)
         for at, name in zip(pulled.input_ids, pulled.inputs, strict=True)
         if name != SEED
     }
     given[pulled.id(SEED)] = _identity(b, graph.shapes[target])
-    node = replay(b, pulled, given, pulled.output_ids[0])
-    return finish(b, graph, node, f"{of}.J_{wrt}")
+    return replay(b, pulled, given, pulled.output_ids[0])
 
 
 def _require_size(graph: Graph, of: str, wrt: str) -> None:
@@ -116,7 +121,7 @@ def excerpt(graph: Graph, members: Sequence[int], output: int, named: bool = Tru
     >>> excerpt(graph, [graph.id("y")], graph.id("y")).inputs
     ('h', 'z')
     """
-    b, inside = Builder(), frozenset(members)
+    b, inside = Builder(limit=graph.limit), frozenset(members)
     needed = dict.fromkeys(a for at in sorted(inside) for a in graph.args[at] if a not in inside)
     indices = _index_operands(graph, inside)
     place: dict[int, int] = {}
@@ -175,18 +180,27 @@ def hessian_graph(graph: Graph, of: str, wrt: Sequence[str]) -> Graph:
                 f"a Hessian by several names needs sizes that are numbers, "
                 f"but '{name}' has a named dimension: ask for one name at a time"
             )
-    rows = []
-    current = backward
-    for row in wrt:
-        blocks = []
-        for column in wrt:
-            current = jacobian_graph(current, f"{label}.d_{row}", column)
-            blocks.append(current.output_ids[-1])
-        rows.append(blocks)
-    b = Builder.of(current)
+    b = Builder.of(backward)
     b.phase = BACKWARD
+    rows = [_row(b, backward, f"{label}.d_{row}", wrt) for row in wrt]
+    for row, blocks in zip(wrt, rows, strict=True):
+        for column, block in zip(wrt, blocks, strict=True):
+            b.name(block, f"{label}.d_{row}.J_{column}")
     node = _join(b, rows, [product(graph.shapes[graph.id(name)]) for name in wrt])
-    return finish(b, current, node, f"{label}.H_{','.join(wrt)}")
+    return finish(b, backward, node, f"{label}.H_{','.join(wrt)}")
+
+
+def _row(b: Builder, graph: Graph, of: str, wrt: Sequence[str]) -> list[int]:
+    """The ids in `b`, which continues the tape of `graph`, of the Jacobians of one node.
+
+    Of a scalar they are one backward pass for all names.
+    """
+    target = graph.id(of)
+    if graph.shapes[target]:
+        return [_jacobian(b, graph, of, name) for name in wrt]
+    sources = [graph.id(name) for name in wrt]
+    found = accumulate(b, target, sources, b.const(1, ())).upstream
+    return [found.get(at, b.const(0, graph.shapes[at])) for at in sources]
 
 
 def _join(b: Builder, rows: list[list[int]], dims: list[Dim]) -> int:

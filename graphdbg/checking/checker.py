@@ -23,6 +23,7 @@ from ..calculus.gradients import DIFFERENTIABLE, grad, names_of
 from ..errors import ValueGivenError
 from ..numbers.evaluator import Trace, as_array, bind, evaluate
 from ..numbers.sampling import sample
+from ..numbers.work import bounded, require_room
 from ..tape.graph import Graph, Pass
 from ..tape.naming import describe
 from ..tape.programs import Program, graph_of
@@ -40,6 +41,8 @@ Gradients = Mapping[str, ArrayLike | Callable[..., ArrayLike]] | Callable[..., A
 
 RTOL = 1e-7  # double precision, smooth functions: CS231n notes on gradient checks
 SINGLE_RTOL = 1e-4  # single precision: 1,000 rounding errors of 6e-8
+STACKS = 24  # arrays beside the trace: eight moved values of each node on the way, three in hand
+ROUNDS = 8  # evaluations that a check takes: moves by the last bit, and in a few directions
 TANGLED = (
     "every local rule is right; at this point the conventions of several kinks do not fit together"
 )
@@ -55,6 +58,7 @@ def check(
     seed: int = 0,
     rtol: float | None = None,
     gradients: Gradients | None = None,
+    limit: int | str | None = None,
 ) -> Report:
     """The `Report` on every gradient at a point: compared with differences, each rule by itself.
 
@@ -62,7 +66,9 @@ def check(
     of `of` with respect to `wrt` is then taken. Inputs without a value get seeded random ones.
     `gradients` are the user's own: arrays or functions of the inputs (`f(x=..., W=...)`) by the
     name of an input or an inner node, or one function that returns all of them; the report says
-    which departs first. Raises DifferentiationError where the target is not a scalar.
+    which departs first. Raises DifferentiationError where the target is not a scalar;
+    LimitError, before anything is computed, where the check would take more than `limit` bytes
+    ("2GB"; by default as in `evaluate`).
 
     >>> import graphdbg as gd
     >>> report = check(gd.parse("f=(x+y)z"), {"x": -2, "y": 5, "z": -4})
@@ -70,7 +76,7 @@ def check(
     (True, 'x', -4.0)
     """
     chosen = [wrt] if isinstance(wrt, str) else list(wrt) if wrt is not None else None
-    found = checker_of(graph_of(program, point), of, chosen)
+    found = checker_of(bounded(graph_of(program, point), limit), of, chosen)
     return found.check(point, seed=seed, rtol=rtol, gradients=gradients)
 
 
@@ -81,6 +87,11 @@ def checker_of(graph: Graph, of: str | None = None, wrt: list[str] | None = None
     if key not in kept:
         kept[key] = Checker(graph, of, wrt)
     return kept[key]
+
+
+def require_check(graph: Graph, dims: Mapping[str, int]) -> None:
+    """Raise LimitError where checking a graph that `grad` made would take more than its limit."""
+    require_room(graph, dims, stacks=STACKS, rounds=ROUNDS)
 
 
 class Kept(dict[Any, Any]):
@@ -159,6 +170,7 @@ class Checker:
     def _trace(self, point: Mapping[str, Array]) -> Trace:
         """What `evaluate` gives, by steps that were prepared."""
         bound, dims = bind(self.graph, point)
+        require_check(self.graph, dims)
         values = self.tape([], dims, bound)
         return Trace(self.graph, [np.asarray(value) for value in values], dims)
 

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..calculus.batching import lift, repeat
-from ..numbers.evaluator import evaluate
+from ..numbers.evaluator import bind, evaluate
 from ..numbers.sampling import sample
+from ..numbers.work import require_room
 from ..tape import ops, sizes
 from ..tape.builder import Builder
 from ..tape.graph import Graph
@@ -35,6 +36,8 @@ SMOOTH_STEP = 2.0**-10  # near eps^(1/5) = 7e-4, the best step of the five-point
 KINKED_STEP = 2.0**-16  # near eps^(1/3) = 6e-6: short, so that it rarely crosses a kink
 KINKS = ("floor", "where")  # elementwise functions that jump and declare no kink
 TINY = 1e-300
+STACKS = 24  # arrays beside the traces of a witness: twenty steps of each node on the way at most
+ROUNDS = 15  # evaluations that a witness takes: three points, four moves of each
 
 
 def is_kinked(op: ops.Op) -> bool:
@@ -226,6 +229,11 @@ def ridders(values: Array, steps: Array, noise: float) -> tuple[Array, Array]:
 # ------------------------------------------------------------------ does a node hold a gradient?
 
 
+def require_witness(graph: Graph, dims: Mapping[str, int], count: int) -> None:
+    """Raise LimitError where a `Witness` of `count` points would take more than the limit."""
+    require_room(graph, dims, copies=count, stacks=STACKS, rounds=ROUNDS)
+
+
 class Witness:
     """Random points of a graph at which nodes are asked whether they hold the gradient of `of`.
 
@@ -242,6 +250,7 @@ class Witness:
     ) -> None:
         self.graph, self.target = graph, graph.id(of)
         found = points or [sample(graph, seed + each) for each in range(count)]
+        require_witness(graph, bind(graph, found[0])[1], len(found))
         self.traces = [evaluate(graph, point) for point in found]
         self.rng = np.random.default_rng(seed)
         self.probes: dict[int, Probe] = {}

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from .. import lazy
 from ..errors import GraphError, UncheckedFormulaError
+from ..tape.limits import NODES, read_size
 from .outlets import complain, say, show_traceback
 
 OK, FAILED, BAD_INPUT, BUG, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 70, 130, 141
@@ -172,6 +173,10 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--seed", type=_seed, default=0, metavar="N", help="of the random values (default: 0)")
     add("--shape", action="append", default=[], metavar="x=4,n", help="the shape of an input")
+    add("--nodes", type=_nodes, metavar="N",
+        help=f"how many nodes the text may make (default: {NODES})")  # fmt: skip
+    add("--limit", type=_size, metavar="SIZE", help="memory that the numbers may take, such as "
+        "2GB (default: half of what there is, at most 4GB)")  # fmt: skip
     add("--debug", action="store_true", help="show the traceback of an unexpected error")
 
 
@@ -335,6 +340,19 @@ def _sessions(word: str) -> int:
             f"found '{word}', expected a number from 1 to {MOST_SESSIONS}"
         )
     return int(word)
+
+
+def _nodes(word: str) -> int:
+    if not (word.isascii() and word.isdecimal() and 0 < len(word) < 16 and int(word)):
+        raise argparse.ArgumentTypeError(f"found '{word[:40]}', expected a whole number from 1")
+    return int(word)
+
+
+def _size(word: str) -> int | None:
+    try:
+        return read_size(word)
+    except GraphError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _confess(error: Exception, debug: bool) -> int:

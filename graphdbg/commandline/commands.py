@@ -10,19 +10,19 @@ from rich.console import RenderableType
 
 from .. import lazy
 from ..calculus.gradients import grad, names_of
-from ..checking.checker import check
+from ..checking.checker import check, require_check
 from ..formulas import formulary as formulas
 from ..formulas import proofs
 from ..formulas.explanations import Explanations
 from ..formulas.formulary import Formula
-from ..numbers.evaluator import Trace, evaluate
+from ..numbers.evaluator import Trace, bind, evaluate
 from ..rendering import equations, page, report, schema
 from ..rendering.report import Texts
 from ..tape.graph import Graph
 from ..tape.records import written
 from ..tape.sizes import to_text
 from .consoles import console
-from .loading import Loaded, chosen, complete, listed, load, read_graph, target
+from .loading import Bounds, Loaded, chosen, complete, listed, load, read_graph, target
 from .outlets import say
 
 OK, FAILED = 0, 1
@@ -47,13 +47,14 @@ def run(args: Namespace) -> int:
 def find(loaded: Loaded, of: str, wrt: str | None, everything: bool = False) -> page.Run:
     """What the main job shows: values, gradients, their formulas, and the check."""
     graph = grad(loaded.graph, of=of, wrt=chosen(loaded.graph, wrt))
+    require_check(graph, bind(graph, loaded.point)[1])
     trace = evaluate(graph, loaded.point)
     verdict = check(graph, loaded.point)
     return page.Run(loaded, trace, Explanations(trace, graph.passes[-1]), verdict, everything)
 
 
 def _load(args: Namespace) -> Loaded:
-    return load(args.source, args.values, args.shape, args.seed)
+    return load(args.source, args.values, args.shape, args.seed, Bounds.of(args))
 
 
 def _forward_only(args: Namespace, loaded: Loaded) -> int:
@@ -177,7 +178,7 @@ def prove(args: Namespace) -> int:
 
 def _read(args: Namespace) -> tuple[Graph, Point]:
     """The graph, and what makes its point from the values given: all is read once."""
-    graph, arrays, dims = read_graph(args.source, args.values, args.shape)
+    graph, arrays, dims = read_graph(args.source, args.values, args.shape, Bounds.of(args))
     return graph, lambda: complete(graph, arrays, dims, args.seed)
 
 

@@ -14,7 +14,7 @@ from .. import derivations
 from ..derivations import Derivation
 from ..errors import GraphError
 from ..files import writing
-from .loading import Loaded, chosen, load, read_from, read_graph, target
+from .loading import Bounds, Loaded, chosen, load, read_from, read_graph, target
 from .outlets import aside, hand_over, say
 
 OK, FAILED = 0, 1
@@ -32,8 +32,9 @@ def derive(args: Namespace) -> int:
     form = format_of(args.format, args.output)
     if args.output not in (None, "-"):
         writing.ready(args.output, read_from(args))
-    loaded = load(args.source, args.values, args.shape, args.seed) if args.values else None
-    graph = loaded.graph if loaded else read_graph(args.source, args.values, args.shape)[0]
+    source, bounds = (args.source, args.values, args.shape), Bounds.of(args)
+    loaded = load(*source, args.seed, bounds) if args.values else None
+    graph = loaded.graph if loaded else read_graph(*source, bounds)[0]
     of = target(graph, args.of) or graph.outputs[-1]
     found = derivations.derive(
         graph, of, chosen(graph, args.wrt), depth=args.depth, steps=steps_of(args.steps),

@@ -11,6 +11,7 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from ..numbers.assignments import Array, read_assignments
 from ..numbers.evaluator import bind
 from ..numbers.sampling import sample
 from ..tape.graph import Graph, suggestion
+from ..tape.limits import NODES
 
 FILE_NAME = re.compile(r"[^\s=+*@()\[\]]+\.(gd|py|txt)")
 DECLARATION = re.compile(r"\w\s*:\s*[A-Z]\w*\s*\[")
@@ -30,6 +32,18 @@ UNSHAPED = (
 )
 FREE = ("Real", "Positive")  # domains of inputs that are differentiated by, unless others are named
 MOST_NAMES = 8  # that an error lists
+
+
+class Bounds(NamedTuple):
+    """What a source may ask for: nodes of its text, bytes of an evaluation (see `parse`)."""
+
+    nodes: int = NODES
+    limit: int | None = None
+
+    @classmethod
+    def of(cls, args: Namespace) -> Bounds:
+        """Those of a command line."""
+        return cls(args.nodes or NODES, args.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +56,15 @@ class Loaded:
     seed: int
 
 
-def load(source: str, values: Sequence[str], shapes: Sequence[str], seed: int) -> Loaded:
+def load(
+    source: str,
+    values: Sequence[str],
+    shapes: Sequence[str],
+    seed: int,
+    bounds: Bounds | None = None,
+) -> Loaded:
     """The graph and the point of a command line; GraphError where a part cannot be read."""
-    return complete(*read_graph(source, values, shapes), seed)
+    return complete(*read_graph(source, values, shapes, bounds), seed)
 
 
 def complete(
@@ -91,14 +111,17 @@ def shortened(names: Sequence[str]) -> str:
 
 
 def read_graph(
-    source: str, values: Sequence[str], shapes: Sequence[str]
+    source: str, values: Sequence[str], shapes: Sequence[str], bounds: Bounds | None = None
 ) -> tuple[Graph, dict[str, Array], dict[str, int]]:
     """The graph of a command line, the values given, and the sizes given to named dimensions."""
     given = read_assignments(values)
     text, name = read_source(source)
     given_shapes = read_shapes(shapes)
     try:
-        graph = parse(text, shapes=given_shapes, values=given, name=name)
+        nodes, limit = bounds or Bounds()
+        graph = parse(
+            text, shapes=given_shapes, values=given, name=name, nodes=nodes, limit=limit
+        )
     except ShapeError as error:
         if given or given_shapes or DECLARATION.search(text):
             raise

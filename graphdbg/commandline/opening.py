@@ -43,7 +43,8 @@ def opener(args: Namespace) -> Callable[[], Session]:
         return lambda: loaded_session
     if not args.source:
         raise GraphError("expected SOURCE, a formula or the file of a program, or --load FILE")
-    loaded = loading.load(args.source, args.values, args.shape, args.seed)
+    bounds = loading.Bounds.of(args)
+    loaded = loading.load(args.source, args.values, args.shape, args.seed, bounds)
     of = loading.target(loaded.graph, args.of)
     wrt = loading.chosen(loaded.graph, args.wrt)
     for name in wrt or ():
@@ -103,7 +104,7 @@ def serve(args: Namespace) -> int:
 def words(args: Namespace) -> list[str]:
     """The arguments of `graphdbg step` that open the same session."""
     found = [f"--seed={args.seed}", *(f"--shape={each}" for each in args.shape)]
-    for option in ("of", "wrt", "load", "theme", "files"):
+    for option in ("of", "wrt", "load", "theme", "files", "nodes", "limit"):
         given = getattr(args, option)
         found += [f"--{option}={given}"] if given is not None else []
     return [*found, "--", *([args.source] if args.source else []), *args.values]

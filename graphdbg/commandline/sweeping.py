@@ -18,7 +18,7 @@ from ..training.data import data_for
 from ..training.rules import optimizer, schedule
 from ..training.sweeps import Make, Outcome
 from .consoles import console
-from .loading import read_from, read_graph, target
+from .loading import Bounds, read_from, read_graph, target
 from .progress import bar
 from .training import numbers_of, written
 
@@ -31,7 +31,7 @@ def sweep(args: Namespace) -> int:
     """Run all trials, print the best, write the folder."""
     if args.output is not None:
         writing.ready_folder(args.output, read_from(args), [TABLE, *PLOTS])
-    graph, _, _ = read_graph(args.source, (), args.shape)
+    graph, _, _ = read_graph(args.source, (), args.shape, Bounds.of(args))
     if args.data is None:
         raise GraphError("expected --data FILE: rows to learn from, as csv, npy or npz")
     data = data_for(graph, args.data, args.target)

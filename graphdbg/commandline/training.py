@@ -25,7 +25,7 @@ from ..training.runs import Epoch, Progress, Run
 from ..training.watching import Watcher
 from . import opening
 from .consoles import console
-from .loading import read_from, read_graph, target
+from .loading import Bounds, read_from, read_graph, target
 from .outlets import say
 from .progress import bar
 
@@ -37,7 +37,7 @@ MOST_FINDINGS = 12  # that are printed; the folder's settings have all of them
 
 def train(args: Namespace) -> int:
     """Train, say what was found, write the folder; then step through the run where asked to."""
-    graph, _, _ = read_graph(args.source, (), args.shape)
+    graph, _, _ = read_graph(args.source, (), args.shape, Bounds.of(args))
     if args.data is None:
         raise GraphError("expected --data FILE: rows to learn from, as csv, npy or npz")
     data = data_for(graph, args.data, args.target)

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import lazy
 from ..errors import GraphError, ValueGivenError
 from ..numbers.evaluator import RULES, bind
+from ..numbers.work import bounded, require_peak, require_room
 from ..tape import ops
 from ..tape.graph import Graph
 from ..tape.programs import Program, graph_of
@@ -75,7 +76,11 @@ class Compiled(Protocol):
 
 
 def compile(  # the name that users call
-    program: Program, outputs: Sequence[str] | None = None, *, engine: str | None = None
+    program: Program,
+    outputs: Sequence[str] | None = None,
+    *,
+    engine: str | None = None,
+    limit: int | str | None = None,
 ) -> Compiled:
     """A function of the inputs' values that returns the tuple of the outputs' values.
 
@@ -83,7 +88,8 @@ def compile(  # the name that users call
     of `choose`. Integers become floats, float32 arrays stay float32 (constants never widen them),
     inf and nan come out as from `evaluate`. Raises UnknownNameError for an unknown output,
     GraphError for an engine that cannot do this graph. The function raises ValueGivenError for a
-    value that is missing, unknown or of a wrong shape.
+    value that is missing, unknown or of a wrong shape, LimitError for shapes whose arrays take more
+    than `limit` bytes at a time ("2GB"; by default as in `evaluate`).
 
     >>> from graphdbg.tape.builder import Builder
     >>> b = Builder()
@@ -92,7 +98,7 @@ def compile(  # the name that users call
     >>> f(x=1.0, y=2.0), f.run({"x": 1, "y": 3}), f.engine
     ((6.0,), (12.0,), 'python')
     """
-    graph = graph_of(program)
+    graph = bounded(graph_of(program), limit)
     names = graph.outputs if outputs is None else tuple(outputs)
     ids = graph.output_ids if outputs is None else tuple(graph.id(name) for name in names)
     live = live_nodes(graph, ids)
@@ -192,6 +198,7 @@ class Arrays:
             idle.append(step)
 
     def _build(self, arrays: Sequence[Array], dims: Mapping[str, int]) -> Step:
+        require_peak(self.graph, dims, self.live, self.ids)
         dtypes = {name: array.dtype for name, array in zip(self.inputs, arrays)}
         program = lower(self.graph, self.ids, dims, dtypes)
         source, namespace = compiler_arrays.write(program, self.inputs, dims)
@@ -201,6 +208,7 @@ class Arrays:
 
     def _by_rules(self, arrays: Sequence[Array], dims: Mapping[str, int]) -> Results:
         """The evaluator's rules one after another: long doubles, enormous graphs."""
+        require_room(self.graph, dims)
         bound = dict(zip(self.inputs, arrays))
         values: dict[int, Any] = {}
         with np.errstate(all="ignore"):

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ValueGivenError
+from ..errors import LimitError, ValueGivenError
 from ..numbers.evaluator import RULES, Trace, evaluate
 from ..numbers.sampling import sample
+from ..numbers.work import require_room_for
 from ..symbolic.display import Display
 from ..symbolic.facts import proved_row_sums
 from ..symbolic.lowering import axes
@@ -26,6 +27,7 @@ from ..symbolic.terms import Poly, TooLarge
 from ..tape import ops
 from ..tape.builder import Builder
 from ..tape.graph import NONE, Graph, Pass
+from ..tape.limits import default_limit
 from ..typesetting import matrices, typeset
 from ..typesetting.leaves import Names, extent
 from ..typesetting.trees import SCALAR, Number, Symbol, Tree
@@ -162,6 +164,10 @@ class Explanations:
     # ---------------------------------------------------------------- is it right
 
     @cached_property
+    def _allowed(self) -> int:
+        return self.graph.limit or default_limit()
+
+    @cached_property
     def _builder(self) -> Builder:
         return Builder.of(self.graph)
 
@@ -173,8 +179,14 @@ class Explanations:
 
     def _is_right(self, node: int, poly: Poly) -> bool:
         shape = self.graph.shapes[node]
-        b = self._builder
+        b, before = self._builder, len(self._builder.ops)
         rebuilt = rebuild(b, poly, axes(len(shape)), shape)
+        try:
+            for _, dims in self._values:
+                require_room_for(b, range(before, len(b.ops)), dims, self._allowed, "a formula")
+        except LimitError:
+            del self._builder, self._values  # nothing is computed of it, now or later
+            return False
         seen = 0
         for arrays, dims in self._values:
             with np.errstate(all="ignore"):

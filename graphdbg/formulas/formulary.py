@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 
 from ..calculus.gradients import grad, names_of, output_id
 from ..calculus.jacobians import excerpt, hessian_graph, is_literal, jacobian_graph
+from ..checking.differences import require_witness
 from ..errors import DifferentiationError
-from ..numbers.sampling import sample
+from ..numbers.sampling import sample, sizes_for
 from ..symbolic.display import Display, leaves_in
 from ..symbolic.facts import proved_row_sums, with_softmaxes
 from ..symbolic.lowering import axes
@@ -53,6 +54,8 @@ class Formulary:
         self, graph: Graph, points: Sequence[Mapping[str, ArrayLike]] | None = None
     ) -> None:
         self.graph = graph = with_softmaxes(graph)
+        if points is None:
+            require_witness(graph, sizes_for(graph, seed=0), POINTS)
         self.points = points or [sample(graph, SEED + at) for at in range(POINTS)]
         self.display = Display(graph, row_sums=proved_row_sums(graph, self.points[0]))
         display, names = self.display, graph.names

@@ -12,8 +12,6 @@ from ..tape.sizes import Dim, Shape, Size, product, to_text
 from .tape import Tape
 from .values import MISSING, Ref, describe, is_number
 
-MAX_WRITTEN = 1_000_000  # numbers of an array that is written out in the graph
-
 # ------------------------------------------------------------------------------------ making
 
 
@@ -74,9 +72,11 @@ def arange(tape: Tape, start: Any, stop: Any = MISSING, step: Any = 1) -> Ref:
         return numbers if start == 0 else tape.map("add", numbers, start)
     if any(isinstance(value, Size) for value in (start, stop, step)):
         tape.fail("arange() over a named dimension goes in steps of 1")
-    count = max(0, math.ceil((stop - start) / step))
-    if count > MAX_WRITTEN:
-        tape.fail(f"arange() of {count} numbers is too long")
+    try:
+        count = max(0, math.ceil((stop - start) / step))
+    except (OverflowError, ValueError):  # inf or nan
+        tape.fail(f"arange({start}, {stop}, {step}) has no end")
+    tape.list_out(count)
     return tape.array([start + at * step for at in range(count)])
 
 
@@ -90,8 +90,7 @@ def linspace(tape: Tape, start: Any, stop: Any, num: Any = 50) -> Ref:
     count = tape.size(num, "the number of points of linspace")
     if not isinstance(count, int) or not all(isinstance(v, (int, float)) for v in (start, stop)):
         tape.fail("linspace() takes numbers known while reading")
-    if count > MAX_WRITTEN:
-        tape.fail(f"linspace() of {count} numbers is too long")
+    tape.list_out(count)
     step = (stop - start) / max(1, count - 1)
     return tape.array([start + at * step for at in range(count)])
 
@@ -252,6 +251,7 @@ def rows(tape: Tape, ref: Ref) -> list[Ref]:
     shape = tape.shape(ref)
     count = shape[0]
     assert isinstance(count, int)
+    tape.builder.reserve(count)
     rest = tuple((0, dim, 1) for dim in shape[1:])
     return [
         tape.reshape(tape.emit(ops.Slice(((at, 1, 1), *rest)), ref), shape[1:])
@@ -307,6 +307,7 @@ def split(tape: Tape, x: Any, sections: Any, axis: Any = 0) -> list[Ref]:
             f"cannot split axis {at} of shape {to_text(shape)} into {sections} equal parts",
             ShapeError,
         )
+    tape.builder.reserve(sections)
     return [part_of(tape, ref, at, part * piece, part) for piece in range(sections)]
 
 

@@ -15,6 +15,7 @@ from ..errors import GraphError, UnknownNameError, UnsupportedError
 from ..tape import ops
 from ..tape.graph import Call, suggestion
 from ..tape.scalars import TABLE
+from .counting import admit
 from .functions import METHODS, find_function, function_names
 from .reading import Reader
 from .tape import Tape
@@ -263,6 +264,7 @@ def apply_written(
         )
     if len(r.active) >= MAX_CALLS:
         r.fail(f"calls are nested more than {MAX_CALLS} deep", tree)
+    admit(r, function, tree)
     span = r.chunk.span(tree)  # type: ignore[union-attr]
     given = _bind(r, function, positional, named, tree)
     b = r.builder

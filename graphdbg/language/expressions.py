@@ -72,12 +72,16 @@ def _static(r: Reader, tree: ast.BinOp, op: type[ast.operator], left: Any, right
     sequences = (list, tuple)
     for kind in (list, tuple):
         if isinstance(left, kind) and isinstance(right, kind) and op is ast.Add:
+            r.point(tree)
+            r.tape.list_out(len(left) + len(right))
             return left + right  # type: ignore[operator]
     if isinstance(left, sequences) and op is ast.Mult and isinstance(right, int):
-        if len(left) * right > 1_000_000:
-            r.fail(f"a {type(left).__name__} of {len(left) * right} values is too long", tree)
+        r.point(tree)
+        r.tape.list_out(len(left) * max(0, right), f"a {type(left).__name__}")
         return left * right
     if isinstance(left, str) and isinstance(right, str) and op is ast.Add:
+        r.point(tree)
+        r.tape.list_out(len(left) + len(right), "a text")
         return left + right
     try:
         return values.arithmetic(op, left, right)

@@ -19,7 +19,7 @@ from ..tape.sizes import Size, to_text
 from . import arrays, linear, reductions
 from .syntax import definition
 from .tape import Tape, elementwise
-from .values import Function, Native, Ref, Scope, is_number
+from .values import Function, Native, Ref, Scope, count_of, is_number
 
 
 @lru_cache(maxsize=None)
@@ -133,8 +133,7 @@ def _list(tape: Tape, values: Any) -> list[Any]:
         return arrays.rows(tape, values)
     if not isinstance(values, (list, tuple, range)):
         tape.fail(f"expected a list, found {tape.name_of(values)}")
-    if len(values) > arrays.MAX_WRITTEN:
-        tape.fail(f"a list of {len(values)} values is too long")
+    tape.list_out(count_of(values))
     return list(values)
 
 

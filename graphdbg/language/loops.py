@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import ShapeError, UnsupportedError
 from ..tape.sizes import Size, to_text
 from . import arrays
 from .reading import Reader
-from .values import Ref, Scope, Signal, describe
+from .values import Ref, Scope, Signal, count_of, describe
 
 MAX_ROUNDS = 1_000_000  # of all loops together: more would not be a graph anyone can hold
 
@@ -32,12 +32,13 @@ def iterate(r: Reader, tree: ast.expr) -> Iterator[Any]:
         value = arrays.rows(r.tape, value)
     if not isinstance(value, (range, list, tuple)):
         r.fail(f"cannot loop over {r.tape.name_of(value)}: write range(...) or a list", tree)
-    if len(value) + r.rounds > MAX_ROUNDS:
-        r.fail(f"loops of more than {MAX_ROUNDS} rounds are not unrolled", tree)
+    most = max(MAX_ROUNDS, r.builder.most)
+    if count_of(value) + r.rounds > most:
+        _too_many(r, tree, most)
     for each in value:
         r.rounds += 1
-        if r.rounds > MAX_ROUNDS:
-            r.fail(f"loops of more than {MAX_ROUNDS} rounds are not unrolled", tree)
+        if r.rounds > most:
+            _too_many(r, tree, most)
         yield each
 
 
@@ -51,6 +52,14 @@ def unroll(r: Reader, tree: ast.For) -> Signal | None:
         if signal is not None and signal.kind == "return":
             return signal
     return r.run(tree.orelse)
+
+
+def _too_many(r: Reader, tree: ast.expr, most: int) -> NoReturn:
+    r.fail(
+        f"loops of more than {most} rounds are not unrolled: take fewer, or raise the limit with "
+        "--nodes N (nodes= in Python)",
+        tree,
+    )
 
 
 def comprehension(r: Reader, tree: ast.ListComp | ast.GeneratorExp) -> list[Any]:
@@ -104,12 +113,12 @@ def unpack(r: Reader, value: Any, count: int, tree: ast.expr) -> list[Any]:
         shape = r.tape.shape(value)
         if not shape or not isinstance(shape[0], int):
             r.fail(f"cannot unpack an array of shape {to_text(shape)}", tree, ShapeError)
-        r.point(tree)
-        parts: list[Any] = list(arrays.rows(r.tape, value))
+        found = shape[0]
     elif isinstance(value, (tuple, list, range)):
-        parts = list(value)
+        found = count_of(value)
     else:
         r.fail(f"cannot unpack {describe(value)}", tree)
-    if len(parts) != count:
-        r.fail(f"{len(parts)} values for {count} names", tree, ShapeError)
-    return parts
+    if found != count:
+        r.fail(f"{found} values for {count} names", tree, ShapeError)
+    r.point(tree)
+    return list(arrays.rows(r.tape, value)) if type(value) is Ref else list(value)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import library
-from ..errors import GraphError, UnknownNameError
+from ..errors import GraphError, LimitError, UnknownNameError
 from ..tape.graph import Graph, suggestion
+from ..tape.limits import NODES
 from ..tape.scalars import TABLE
 from .parser import parse
 
@@ -18,6 +19,7 @@ LOSSES = ("mse", "cross_entropy", "softmax_cross_entropy", "binary_cross_entropy
           "l1_loss")  # fmt: skip
 LABELS = {"cross_entropy": "Label", "softmax_cross_entropy": "Label", "multiclass_hinge": "Label",
           "binary_cross_entropy": "Bool", "binary_cross_entropy_with_logits": "Bool"}  # fmt: skip
+NODES_A_LAYER = 5  # W, b, their product with the layer below, b for each sample, the sum
 OUTPUTS = {"cross_entropy": "softmax(o)", "binary_cross_entropy": "sigmoid(o)"}
 
 
@@ -26,6 +28,9 @@ def mlp(
     activation: str = "tanh",
     loss: str | None = "mse",
     batch: int | str | None = "n",
+    *,
+    nodes: int = NODES,
+    limit: int | str | None = None,
 ) -> Graph:
     """The graph of a network of dense layers: input x, output o, and loss L against y.
 
@@ -33,14 +38,20 @@ def mlp(
     number of examples, a name for it, or None for a single one. Losses that take probabilities
     get them by softmax or sigmoid; the multiclass ones take class numbers y. Raises GraphError for
     fewer than two sizes, a size below 1 or a batch without a name, UnknownNameError for an unknown
-    activation or loss.
+    activation or loss, LimitError for more layers than `nodes` hold; `limit` is as in `parse`.
 
     >>> print(mlp([2, 16, 1]))
     ... # doctest: +ELLIPSIS
     x = input  (n, 2)
     ...
     """
-    return parse(program(sizes, activation, loss, batch))
+    count = NODES_A_LAYER * (len(sizes) - 1)
+    if count > nodes:
+        raise LimitError(
+            f"a network of {len(sizes) - 1} layers makes at least {count} nodes, and {nodes} is "
+            "the limit: take fewer layers, or raise it with nodes=N"
+        )
+    return parse(program(sizes, activation, loss, batch), nodes=nodes, limit=limit)
 
 
 def program(

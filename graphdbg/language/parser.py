@@ -19,6 +19,7 @@ from ..source import Source, Span, hidden_in
 from ..tape import sizes
 from ..tape.builder import Builder, without_collection
 from ..tape.graph import Graph
+from ..tape.limits import NODES, read_size
 from ..tape.ops import Const
 from ..tape.sizes import Dim, Shape
 from .grammar import GRAMMAR
@@ -33,13 +34,19 @@ def parse(
     shapes: Mapping[str, tuple[int | str, ...]] | None = None,
     values: Mapping[str, ArrayLike] | None = None,
     name: str = "<text>",
+    *,
+    nodes: int = NODES,
+    limit: int | str | None = None,
 ) -> Graph:
     """The graph of a program or formula.
 
     `shapes` gives the shapes of undeclared inputs (ints, or names of dimensions); those not given
-    are taken from `values`, else they are scalars. `name` is shown in errors. Raises SourceError
-    for a text that is no program, UnknownNameError for an unknown function, UnsupportedError for
-    Python that the language does not have, ShapeError where operands do not fit together.
+    are taken from `values`, else they are scalars. `name` is shown in errors. `nodes` is how many
+    the text may make, `limit` how many bytes the values of one evaluation may take ("2GB"; by
+    default half of the memory and at most 4 GB). Raises SourceError for a text that is no program,
+    LimitError for one that makes more nodes, or more than 20,000 calls of written functions,
+    UnknownNameError for an unknown function, UnsupportedError for Python that the language does not
+    have, ShapeError where operands do not fit together.
 
     >>> parse("f=(x+y)z").inputs
     ('x', 'y', 'z')
@@ -51,7 +58,8 @@ def parse(
         raise SourceError(
             "the source is empty: write a formula such as f = (x + y)*z", span=Span(source, 0, 0)
         )
-    reader = Reader(Builder(source=source), GRAMMAR, given_shapes(shapes or {}, values or {}))
+    builder = Builder(source=source, limit=read_size(limit), most=nodes)
+    reader = Reader(builder, GRAMMAR, given_shapes(shapes or {}, values or {}))
     with without_collection(len(text) > LARGE):
         reader.program(source)
         return reader.graph()
@@ -112,16 +120,17 @@ def _continued(
     source = Source(text, "<expression>")
     if not text.strip():
         raise SourceError("the expression is empty", span=Span(source, 0, 0))
-    before = (builder.span, builder.frame)
+    before = (builder.span, builder.frame, builder.most)
     if names is None:
         names = {name: at for at, name in builder.names.items()} | builder.aliases
     known: dict[str, Any] = {name: _static(builder, at) for name, at in names.items()}
     known.update((name, _native(name, apply)) for name, apply in (functions or {}).items())
     reader = Reader(builder, GRAMMAR, {}, known)
+    builder.most = len(builder.ops) + NODES
     try:
         reader.program(source)
     finally:
-        builder.span, builder.frame = before
+        builder.span, builder.frame, builder.most = before
     return reader
 
 

@@ -61,6 +61,8 @@ class Reader:
         self.chunk: Chunk | None = None
         self.statement = 0
         self.rounds = 0
+        self.calls = 0
+        self.least: dict[Function, int] = {}
         self.free: dict[
             str, int
         ] = {}  # undeclared inputs, each with the statement that first used it

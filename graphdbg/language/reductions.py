@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 from ..errors import ShapeError
 from ..tape import ops
 from ..tape.sizes import Size, product, to_text
 from .tape import Tape
-from .values import MISSING, Ref, is_number
+from .values import MISSING, Ref, arithmetic, count_of, is_number
 
 SEQUENCES = (list, tuple, range)
 
@@ -16,6 +17,7 @@ SEQUENCES = (list, tuple, range)
 def total(tape: Tape, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The sum over axes; of a list, its values added one after another."""
     if isinstance(x, SEQUENCES) and axis is None and not keepdims:
+        tape.list_out(count_of(x))
         if all(isinstance(value, (int, Size)) and type(value) is not Ref for value in x):
             return sum(x, 0)
         if x and not any(isinstance(value, SEQUENCES) for value in x):
@@ -28,10 +30,19 @@ def total(tape: Tape, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 def prod(tape: Tape, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The product over axes; of sizes, a size."""
     if isinstance(x, SEQUENCES) and axis is None:
+        tape.list_out(count_of(x))
         if all(isinstance(value, (int, Size)) and type(value) is not Ref for value in x):
-            return product(x)
+            return _static_product(tape, x)
         return tape.total(x, "mul") if x else 1
     return _reduce(tape, "prod", x, axis, keepdims)
+
+
+def _static_product(tape: Tape, x: Any) -> Any:
+    """The product of numbers and sizes, refused as soon as it is no floating-point number."""
+    result: Any = 1
+    for value in x:
+        result = arithmetic(ast.Mult, result, value)
+    return result
 
 
 def maximum(tape: Tape, *values: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -49,6 +60,7 @@ def _extreme(tape: Tape, kind: str, values: tuple[Any, ...], axis: Any, keepdims
         tape.fail(f"{kind}() needs an array or several values")
     single = len(values) == 1
     if single and isinstance(values[0], SEQUENCES) and axis is None:
+        tape.list_out(count_of(values[0]))
         values = tuple(values[0])
         if any(isinstance(value, SEQUENCES) for value in values):
             return _reduce(tape, kind, list(values), axis, keepdims)
@@ -115,7 +127,7 @@ def _kept(tape: Tape, ref: Ref, result: Ref, axes: tuple[int, ...], keepdims: An
 def length(tape: Tape, x: Any) -> Any:
     """How many entries the first axis has."""
     if isinstance(x, (*SEQUENCES, str)):
-        return len(x)
+        return count_of(x)
     shape = tape.shape(x)
     if not shape:
         tape.fail("len() of a scalar: it has no axis", ShapeError)

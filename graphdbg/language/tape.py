@@ -15,9 +15,10 @@ from ..tape import ops
 from ..tape.builder import Builder
 from ..tape.scalars import TABLE
 from ..tape.sizes import Dim, Shape, Size, to_text
-from .values import MAX_BITS, Ref, describe, is_number, is_static
+from .values import MAX_BITS, Ref, count_entries, describe, is_number, is_static
 
-MAX_ENTRIES = 1_000_000  # of a list or a range that becomes an array: each is written out
+MAX_ENTRIES = 1_000_000  # of one list or range whose values are written out
+MAX_LISTED = 5_000_000  # of all of them in one text: 200 MB
 COMPARISONS = frozenset({"gt", "ge", "lt", "le", "eq", "ne"})
 
 
@@ -28,12 +29,22 @@ class Tape:
     builder: Builder
     origins: dict[tuple[str, int], Ref] = field(default_factory=dict)
     parameters: dict[str, Ref] = field(default_factory=dict)
+    listed: int = 0
 
     # ------------------------------------------------------------------------- errors
 
     def fail(self, message: str, kind: type[GraphError] = SourceError) -> NoReturn:
         """Raise an error that points at the expression being read."""
         raise kind(message, span=self.builder.span)
+
+    def list_out(self, count: int, what: str = "a list") -> None:
+        """Count values that are to be written out; SourceError where they are too many."""
+        self.listed += count
+        if count > MAX_ENTRIES or self.listed > MAX_LISTED:
+            alone = count > MAX_ENTRIES
+            after = "" if alone else f", after {self.listed - count} in other lists"
+            most = MAX_ENTRIES if alone else MAX_LISTED
+            self.fail(f"{what} of {count} values is too long{after}: the limit is {most}")
 
     # ------------------------------------------------------------------------- values
 
@@ -47,8 +58,7 @@ class Tape:
                 self.fail(f"a number of {number.bit_length()} bits is too large")
             return Ref(self.builder.const(number))
         if isinstance(value, (list, tuple, range)):
-            if _entries(value, {}) > MAX_ENTRIES:
-                self.fail(f"an array of more than {MAX_ENTRIES} entries is too long to be listed")
+            self.list_out(count_entries(value), "an array")
             return self.array(list(value))
         self.fail(f"expected a number or an array, found {describe(value)}")
 
@@ -221,17 +231,3 @@ def elementwise(name: str) -> Callable[..., Any]:
         return tape.map(name, *values)
 
     return apply
-
-
-def _entries(value: Any, known: dict[int, int]) -> int:
-    """How many entries nested lists have in all; a list that occurs twice is counted through once.
-
-    `[[[x]*99]*99]*99` is three short lists, and a million entries.
-    """
-    if isinstance(value, range):
-        return len(value)
-    if not isinstance(value, (list, tuple)):
-        return 1
-    if id(value) not in known:
-        known[id(value)] = sum(_entries(each, known) for each in value)
-    return known[id(value)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,8 @@ from ..tape import sizes
 from ..tape.sizes import Size
 from .syntax import Chunk
 
+SHOWN = 20  # entries of a list that is written out in a message
+MAX_COMPARED = 1_000_000  # entries of lists that are compared
 MAX_BITS = 1000  # of a whole number: beyond 1023 bits it is no floating-point number any more
 
 
@@ -114,18 +116,47 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float, Size)) and type(value) is not Ref
 
 
-def is_static(value: Any) -> bool:
-    """Whether a value holds no node of the tape."""
-    if isinstance(value, (list, tuple)):
-        return all(map(is_static, value))
-    return type(value) is not Ref
+def is_static(value: Any, known: set[int] | None = None) -> bool:
+    """Whether a value holds no node of the tape; a list that occurs often is looked at once."""
+    if not isinstance(value, (list, tuple)):
+        return type(value) is not Ref
+    known = set() if known is None else known
+    if id(value) in known:
+        return True
+    known.add(id(value))
+    return all(is_static(each, known) for each in value)
+
+
+def count_of(value: Sequence[Any]) -> int:
+    """How many values a list, a tuple or a range of any length has."""
+    if isinstance(value, range):  # len() knows numbers below 2^63
+        return max(0, -((value.start - value.stop) // value.step))
+    return len(value)
+
+
+def count_entries(value: Any, known: dict[int, int] | None = None) -> int:
+    """How many entries nested lists have in all; a list that occurs twice is counted through once.
+
+    `[[[x]*99]*99]*99` is three short lists, and a million entries.
+
+    >>> count_entries([[range(10**30), 1], [2]])
+    1000000000000000000000000000002
+    """
+    if isinstance(value, range):
+        return count_of(value)
+    if not isinstance(value, (list, tuple)):
+        return 1
+    known = {} if known is None else known
+    if id(value) not in known:
+        known[id(value)] = sum(count_entries(each, known) for each in value)
+    return known[id(value)]
 
 
 def describe(value: Any) -> str:
     """A value as it is called in messages."""
     if isinstance(value, (Native, Function)):
         return f"the function {value.name}"
-    if isinstance(value, (list, tuple)) and not is_static(value):
+    if isinstance(value, (list, tuple)) and (count_entries(value) > SHOWN or not is_static(value)):
         return f"a {type(value).__name__} of {len(value)} values"
     if isinstance(value, Sentinel) or value is None:
         return repr(value)
@@ -191,6 +222,9 @@ def compare(op: type[ast.cmpop], a: Any, b: Any) -> Any:
             raise SourceError(
                 f"cannot order {a} and {b}: a dimension known by name has no number yet"
             )
+    if max(count_entries(a), count_entries(b)) > MAX_COMPARED:
+        if not (op in (ast.In, ast.NotIn) and isinstance(b, range) and isinstance(a, int)):
+            raise SourceError(f"lists of more than {MAX_COMPARED} values, the limit, are compared")
     try:
         return _COMPARE[op](a, b)
     except TypeError as error:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -20,9 +22,12 @@ from ..tape.graph import Graph, suggestion
 from ..tape.programs import Program, graph_of
 from ..tape.scalars import TABLE
 from ..tape.sizes import Dim, Shape, Size, to_text
+from .work import require_room
 
 Array = NDArray[Any]
 Dims = Mapping[str, int]
+
+LONG = 100_000  # products of an einsum: from here on NumPy's plan costs less than it saves
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,16 @@ class Trace(Mapping[str, Array]):
         return f"Trace({len(self)} values; {shown})"
 
 
-def evaluate(program: Program, point: Mapping[str, ArrayLike]) -> Trace:
+def evaluate(
+    program: Program, point: Mapping[str, ArrayLike], *, limit: int | str | None = None
+) -> Trace:
     """The `Trace` of the graph at `point`, which gives each input a number or an array.
 
     Integers become float64; float32 stays float32. Raises ValueGivenError for an input that is
-    missing, unknown, ragged or of a wrong shape. Overflow and invalid operations give inf and nan,
-    as in IEEE arithmetic: they are there to be found.
+    missing, unknown, ragged or of a wrong shape; LimitError, before anything is computed, where all
+    values together take more than `limit` bytes (a number, or a text such as "2GB"; by default the
+    graph's own limit, else half of the memory and at most 4 GB). Overflow and invalid operations
+    give inf and nan, as in IEEE arithmetic: they are there to be found.
 
     >>> import graphdbg as gd
     >>> gd.evaluate(gd.parse("f=(x+y)z"), {"x": -2, "y": 5, "z": -4})["f"]
@@ -75,6 +84,7 @@ def evaluate(program: Program, point: Mapping[str, ArrayLike]) -> Trace:
     """
     graph = graph_of(program, point)
     bound, dims = bind(graph, point)
+    require_room(graph, dims, limit=limit)
     precision = np.result_type(*bound.values()) if bound else np.dtype(float)
     values: list[Any] = []
     with np.errstate(all="ignore"):
@@ -201,7 +211,38 @@ def _map(op: ops.Map, args: list[Array], dims: Dims) -> Array:
 
 
 def _contract(op: ops.Contract, args: list[Array], dims: Dims) -> Array:
-    return np.asarray(np.einsum(op.spec, *args, optimize=len(args) > 2))
+    if len(args) == 1:
+        return np.asarray(np.einsum(op.spec, *args))
+    parts = op.inputs
+    long = _is_long(parts, op.output, tuple(np.shape(arg) for arg in args))
+    if long:
+        parts, args = _without_free_axes(parts, op.output, args)
+    spec = ",".join(parts) + "->" + op.output
+    return np.asarray(np.einsum(spec, *args, optimize=long or len(args) > 2))
+
+
+@lru_cache(maxsize=4096)
+def _is_long(inputs: tuple[str, ...], output: str, shapes: tuple[tuple[int, ...], ...]) -> bool:
+    """Whether an einsum has far more products than operands and result have entries.
+
+    Short ones are faster without NumPy's plan, and so are those of two operands entry by entry.
+    """
+    size = {c: n for part, shape in zip(inputs, shapes) for c, n in zip(part, shape)}
+    entries = sum(map(prod, shapes)) + prod(size[c] for c in output)
+    return prod(size.values()) > max(LONG, 4 * entries)
+
+
+def _without_free_axes(
+    inputs: tuple[str, ...], output: str, args: list[Array]
+) -> tuple[tuple[str, ...], list[Array]]:
+    """The operands summed over what is in one of them alone: `abc,def->` is two sums, a product."""
+    parts, arrays = [], []
+    for at, (part, array) in enumerate(zip(inputs, args, strict=True)):
+        others = "".join((output, *inputs[:at], *inputs[at + 1 :]))
+        kept = "".join(dict.fromkeys(c for c in part if c in others))
+        parts.append(kept)
+        arrays.append(array if kept == part else np.einsum(f"{part}->{kept}", array))
+    return tuple(parts), arrays
 
 
 _REDUCTIONS: dict[str, Callable[..., Any]] = {

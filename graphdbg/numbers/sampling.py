@@ -22,11 +22,13 @@ from ..tape.graph import Graph, cone, suggestion
 from ..tape.naming import describe
 from ..tape.sizes import Dim, Size, to_text
 from .evaluator import RULES, as_array, bind_dims
+from .work import require_room
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator
 
 TRIES = 120  # draws before giving up; what half of the draws meet fails so once in 1e36 times
+DRAWN = 2  # draws that are usual, by which the work is counted before the first
 PATIENCE = 3  # draws of one kind before another kind is tried
 MARGIN = 1e-2  # of the distance to a kink, so that a difference step of 1e-3 does not cross it
 CROWD = 0.02  # the share of draws lost to kinks when there are many: the margin shrinks to keep it
@@ -58,7 +60,8 @@ def sample(
 
     `dims` fixes sizes of named dimensions, `given` values of inputs. With `count`, every array has
     an extra leading axis of that many points. Raises ValueGivenError where no point was found; it
-    names the node that could not be satisfied.
+    names the node that could not be satisfied. LimitError where the graph's numbers would be too
+    many: nothing is drawn then.
 
     >>> from graphdbg.tape.builder import Builder
     >>> b = Builder()
@@ -161,7 +164,8 @@ def _dominant(rng: Rng, shape: tuple[int, ...]) -> Array:
 def _one_hot(rng: Rng, shape: tuple[int, ...]) -> Array:
     if not shape:
         return np.ones(())
-    return np.asarray(np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])])
+    classes = rng.integers(0, shape[-1], shape[:-1])
+    return np.asarray(classes[..., None] == np.arange(shape[-1]), float)
 
 
 def _probability(rng: Rng, shape: tuple[int, ...]) -> Array:
@@ -237,6 +241,7 @@ class Sampler:
 
     def _resize(self, seed: int) -> None:
         self.sizes = sizes_for(self.graph, self.dims, seed)
+        require_room(self.graph, self.sizes, rounds=DRAWN)
         self.limits = label_limits(self.graph, self.carriers, self.sizes)
 
     def _learn(self, attempt: int, trouble: Trouble) -> None:

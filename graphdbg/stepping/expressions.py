@@ -10,8 +10,7 @@ small graph of its own and evaluated by NumPy: text from a user is never Python.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from math import prod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,20 +19,17 @@ from numpy.typing import NDArray
 from ..errors import GraphError, ShapeError, SourceError, UnknownNameError, ValueGivenError
 from ..language.parser import expression
 from ..numbers.evaluator import RULES
+from ..numbers.work import require_room_for
 from ..source import Source, Span
 from ..tape.builder import Builder
 from ..tape.graph import NONE, Graph, suggestion
-from ..tape.ops import Contract
 
 Array = NDArray[Any]
 WORD = re.compile(r"[^\W\d]\w*(?:\.\w+)*(?:@\d+)?[′']*")  # h, L.d_x, and h@1, h as it was
 HERE = ("value", "upstream", "position")  # of the node at hand
 RENAMED = "_here"  # a bare `value` beside value(h)
 FUNCTIONS = ("value", "grad", "upstream", "accumulated", "local")
-MOST_ENTRIES = 20_000_000  # of an array in an expression: 160 MB
-MOST_WORK = 1_000_000_000  # products of one contraction: about a second
-MOST_AXES = 64  # NumPy's
-TOO_LARGE = "the expression makes an array that is too large for a debugger"
+LIMIT = 200 * 10**6  # bytes that an expression may take; its products are a fraction of a second
 Need = tuple[str, int, int]  # what is read: one of FUNCTIONS or HERE, node, operand
 NO_PROGRAM = re.compile(r"^not a program: (.*?)(?:; expected assignments.*)?$", re.DOTALL)
 TOKEN = re.compile(r"[=<>!]=|[^ \t]")
@@ -103,7 +99,7 @@ class _Parsed:
             raise type(error)(told, span=error.span) from error
         except RecursionError as error:
             raise SourceError("the expression is nested too deeply") from error
-        _check_sizes(self._b)
+        require_room_for(self._b, range(len(self._b.ops)), {}, LIMIT, "the expression")
 
     def evaluate(self, lookup: Lookup) -> Array | None:
         """The value now, or None; see `Expression.evaluate`."""
@@ -182,28 +178,6 @@ def one_expression(text: str) -> None:
         if token in STATEMENTS and not (token == ":" and depth > 0):
             span = Span(Source(text, "<expression>"), *match.span())
             raise SourceError(f"not an expression: {STATEMENTS[token]}", span=span)
-
-
-def _check_sizes(b: Builder) -> None:
-    """Raise SourceError for an expression whose arrays a person cannot have meant."""
-    for at, op in enumerate(b.ops):
-        shape, work = b.shapes[at], 0
-        if isinstance(op, Contract):
-            work = _work(op, [b.shapes[arg] for arg in b.args[at]])
-        if len(shape) > MOST_AXES or _product(shape) > MOST_ENTRIES or work > MOST_WORK:
-            raise SourceError(TOO_LARGE)
-
-
-def _product(dims: Iterable[Any]) -> int:
-    return prod(int(dim) for dim in dims)
-
-
-def _work(op: Contract, shapes: Sequence[Sequence[Any]]) -> int:
-    """How many products a contraction adds up."""
-    sizes = {
-        letter: dim for text, shape in zip(op.inputs, shapes) for letter, dim in zip(text, shape)
-    }
-    return _product(sizes.values())
 
 
 def condition(expression: Expression, lookup: Lookup) -> bool | None:

@@ -106,7 +106,42 @@ def _eye(low: Lowering, at: int, op: ops.Eye, args: list[Poly]) -> Poly:
 
 
 def _map(low: Lowering, at: int, op: ops.Map, args: list[Poly]) -> Poly:
-    return function(low.arithmetic, op.function, args)
+    found = _one_hot(low, at) if op.function == "eq" else None
+    return function(low.arithmetic, op.function, args) if found is None else found
+
+
+def _one_hot(low: Lowering, at: int) -> Poly | None:
+    """1 where a label, looked up in 0 ... n - 1, equals k: `arange(n)[y] == arange(n)`."""
+    graph = low.graph
+    left, right = (_behind(graph, arg) for arg in graph.args[at])
+    for (label, places), (counting, axis) in ((left, right), (right, left)):
+        if type(graph.ops[counting]) is not ops.Arange or graph.args[label][:1] != (counting,):
+            continue
+        op = graph.ops[label]
+        if isinstance(op, ops.Gather):
+            chosen = _choice(low, graph.args[label][1], "$")
+            return terms.reindex(at_axes(chosen, places), {"$": axis[0]})
+        if isinstance(op, ops.Slice) and op.ranges[0][1] == 1 and isinstance(op.ranges[0][0], int):
+            return low.arithmetic.algebra.delta(axis[0], op.ranges[0][0])
+    return None
+
+
+def _behind(graph: Graph, at: int) -> tuple[int, list[Index]]:
+    """The node whose entries a node repeats, and the index that each of its axes is read at."""
+    places: list[Index] = list(axes(len(graph.shapes[at])))
+    while isinstance(op := graph.ops[at], (ops.Broadcast, ops.Reshape)):
+        (arg,) = graph.args[at]
+        before = graph.shapes[arg]
+        if isinstance(op, ops.Broadcast):
+            places = [places[axis] for axis in op.axes]
+        else:
+            kept = [place for place, dim in zip(places, op.shape, strict=True) if dim != 1]
+            if [dim for dim in before if dim != 1] != [dim for dim in op.shape if dim != 1]:
+                break
+            rest = iter(kept)
+            places = [0 if dim == 1 else next(rest) for dim in before]
+        at = arg
+    return at, places
 
 
 def _contract(low: Lowering, at: int, op: ops.Contract, args: list[Poly]) -> Poly:

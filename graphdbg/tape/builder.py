@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import GraphError, ShapeError
+from ..errors import GraphError, LimitError, ShapeError
 from ..source import Source, Span
 from . import ops, shapes
 from .graph import NONE, Call, Graph, Pass
@@ -40,7 +41,8 @@ class Builder:
     """Collects nodes into a `Graph`; the same operation on the same operands is one node.
 
     `span`, `frame`, `origin` and `phase` are written into each node that is made while they are
-    set. Ids are positions on the tape.
+    set. Ids are positions on the tape. `limit` is the graph's, in bytes; `most` is how long the
+    tape may become, which is set while a text is read: LimitError then.
     """
 
     ops: list[ops.Op] = field(default_factory=list)
@@ -59,6 +61,8 @@ class Builder:
     frame: int = NONE
     origin: int = NONE
     phase: int = 0
+    limit: int | None = None
+    most: int = sys.maxsize
 
     def __post_init__(self) -> None:
         self._known: dict[tuple[Any, ...], int] = {
@@ -73,7 +77,7 @@ class Builder:
         return cls(
             list(graph.ops), list(graph.args), list(graph.shapes), list(graph.spans),
             list(graph.frames), list(graph.origins), list(graph.phases), dict(graph.given_names),
-            dict(graph.aliases), list(graph.calls), graph.passes, graph.source,
+            dict(graph.aliases), list(graph.calls), graph.passes, graph.source, limit=graph.limit,
         )  # fmt: skip
 
     def emit(self, op: Op, *args: int) -> int:
@@ -95,6 +99,8 @@ class Builder:
         return self._known.get((getattr(op, "function", op), args))
 
     def _append(self, op: Op, args: tuple[int, ...], shape: Shape) -> None:
+        if len(self.ops) >= self.most:
+            raise self._too_long()
         self.ops.append(op)
         self.args.append(args)
         self.shapes.append(shape)
@@ -102,6 +108,19 @@ class Builder:
         self.frames.append(self.frame)
         self.origins.append(self.origin)
         self.phases.append(self.phase)
+
+    def reserve(self, count: int) -> None:
+        """Raise LimitError where `count` more nodes are too many for the text that is read."""
+        if len(self.ops) + count > self.most:
+            raise self._too_long()
+
+    def _too_long(self) -> LimitError:
+        return LimitError(
+            f"the program makes more than {self.most} nodes, which is the limit: loops are "
+            "unrolled and functions read once for each call; take fewer rounds, or raise the limit "
+            "with --nodes N (nodes= in Python)",
+            span=self.span,
+        )
 
     def input(self, name: str, shape: Shape = (), domain: str = "Real") -> int:
         """The id of an input; ShapeError for an axis of size 0, which has nothing to look at."""
@@ -149,9 +168,7 @@ class Builder:
         if type(op) is ops.Const:
             return self.const(op.value, target)
         offset = len(target) - len(shape)
-        fits = offset >= 0 and all(
-            dim in (1, target[at + offset]) for at, dim in enumerate(shape)
-        )
+        fits = offset >= 0 and all(dim in (1, target[at + offset]) for at, dim in enumerate(shape))
         if not fits:
             raise ShapeError(
                 f"cannot broadcast shape {to_text(shape)} to {to_text(target)}", span=self.span
@@ -234,7 +251,7 @@ class Builder:
             raise GraphError("a graph needs an output, found none; assign the result to a name")
         return Graph(
             self.ops, self.args, self.shapes, self.spans, self.frames, self.origins, self.phases,
-            self.names, self.aliases, tuple(self.calls), ids, self.passes, self.source,
+            self.names, self.aliases, tuple(self.calls), ids, self.passes, self.source, self.limit,
         )  # fmt: skip
 
 

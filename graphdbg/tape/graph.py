@@ -98,7 +98,8 @@ class Graph:
 
     `inputs` and `outputs` are names; `graph["h"]` is a `Node`; iteration is in tape order. Columns
     (`ops`, `args`, `shapes`, `spans`, `frames`, `origins`, `phases`) are lists indexed by node id
-    and must not be changed.
+    and must not be changed. `limit` is how many bytes the values of one evaluation may take, None
+    for the default (`limits.default_limit`); what is derived from a graph has its limit.
 
     >>> from graphdbg.tape.builder import Builder
     >>> b = Builder()
@@ -121,6 +122,7 @@ class Graph:
     output_ids: tuple[int, ...]
     passes: tuple[Pass, ...] = ()
     source: Source | None = None
+    limit: int | None = None
 
     def __len__(self) -> int:
         return len(self.ops)

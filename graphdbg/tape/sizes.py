@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Union
 
-from ..errors import ShapeError
+from ..errors import LimitError, ShapeError
 
+MOST_TERMS = 2_000  # of a product of dimensions, before like ones are joined
+MOST_FACTORS = 200
 Monomial = tuple[str, ...]  # the sorted names of a product, with repetition; () is the constant
 
 
@@ -44,6 +46,14 @@ class Size:
         return (-self) + other
 
     def __mul__(self, other: Dim) -> Dim:
+        count, degree = len(self.terms), self._degree()
+        if isinstance(other, Size):
+            count, degree = count * len(other.terms), degree + other._degree()
+        if count > MOST_TERMS or degree > MOST_FACTORS:
+            raise LimitError(
+                f"a dimension of {count} terms with up to {degree} factors is too long: the limit "
+                f"is {MOST_TERMS} terms of {MOST_FACTORS} factors"
+            )
         total: dict[Monomial, int] = {}
         for left, a in self.terms:
             for right, b in _terms(other):
@@ -52,6 +62,9 @@ class Size:
         return _size(total)
 
     __rmul__ = __mul__
+
+    def _degree(self) -> int:
+        return max(len(names) for names, _ in self.terms)
 
     def names(self) -> frozenset[str]:
         """The dimension names that occur."""
