@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -66,8 +67,13 @@ def wait_for(holds: Any, what: str) -> None:
 
 
 @contextmanager
-def serving(*words: str, cwd: Path | None = None) -> Iterator[Served]:
-    """`graphdbg serve WORDS`, by default of a formula, on a free port; ended after it."""
+def serving(
+    *words: str, cwd: Path | None = None, memory: int | None = None
+) -> Iterator[Served]:
+    """`graphdbg serve WORDS`, by default of a formula, on a free port; ended after it.
+
+    `cwd` is the folder it stands in, `memory` the bytes of addresses that it may have.
+    """
     given = words if any(not each.startswith("--") for each in words) else (*PROGRAM, *words)
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "graphdbg", "serve", "--port=0", *given],
@@ -75,6 +81,8 @@ def serving(*words: str, cwd: Path | None = None) -> Iterator[Served]:
         env={key: word for key, word in os.environ.items() if key != "TEXTUAL_DRIVER"},
     )  # fmt: skip
     assert process.stdout is not None
+    if memory is not None:
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (memory, memory))
     try:
         lines = []
         for line in process.stdout:

@@ -195,3 +195,17 @@ def test_a_file_beside_the_server_is_not_run(tmp_path: Path) -> None:
     with serving(cwd=tmp_path) as found:
         asyncio.run(opened(found))
     assert not (tmp_path / "was-run").exists()
+
+
+def test_a_server_with_little_memory_gives_sessions_too() -> None:
+    """The bound of a session may not be raised above that of the server: it is inherited then."""
+
+    async def opened(found: Served) -> str:
+        async with page_of(found):
+            (child,) = found.children()
+            return Path(f"/proc/{child}/limits").read_text()
+
+    with serving(memory=4 << 30) as found:
+        assert str(4 << 30) in asyncio.run(opened(found))
+    with serving() as found:
+        assert str(8 << 30) in asyncio.run(opened(found))

@@ -43,9 +43,7 @@ class Child:
             *self.command, stdin=PIPE, stdout=PIPE, env={**os.environ, **DRIVER, **size},
             start_new_session=True,
         )  # fmt: skip
-        limits = resource()
-        if hasattr(limits, "prlimit"):
-            limits.prlimit(self.process.pid, limits.RLIMIT_AS, (MEMORY, MEMORY))
+        _bound(self.process.pid)
 
     async def tell(self, packet: bytes) -> None:
         """Hand a packet on; TimeoutError or OSError where the process does not take it."""
@@ -85,3 +83,12 @@ class Child:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def _bound(pid: int) -> None:
+    """Give a process its memory, where the platform can and it has inherited no smaller bound."""
+    limits = resource()
+    if hasattr(limits, "prlimit"):
+        most = limits.getrlimit(limits.RLIMIT_AS)[1]
+        if most == limits.RLIM_INFINITY or most > MEMORY:
+            limits.prlimit(pid, limits.RLIMIT_AS, (MEMORY, MEMORY))

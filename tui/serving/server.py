@@ -111,6 +111,9 @@ class Server:
             asked = (request.query.get("width"), request.query.get("height"))
             await child.begin(*messages.size(*asked))
             await converse(opened, child)
+        except OSError as error:  # the page has gone already, or no process can be started
+            print(f"a session did not start: {error}", file=sys.stderr)
+            await opened.close(code=1011)
         finally:
             try:
                 await child.end()
