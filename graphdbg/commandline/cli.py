@@ -38,8 +38,10 @@ usage:
   graphdbg train SOURCE --data FILE -o FOLDER   learn the parameters, step by step or at once
   graphdbg sweep SOURCE --data FILE --lr ...    the same training with many rates and rules
   graphdbg render SOURCE -o FILE                the circuit as svg, png, pdf, gif, or a page (html)
+  graphdbg examples [FOLDER]                    write the example programs into a folder
 
-SOURCE is a formula such as "f=(x+y)z", a file with a program, or - for standard input.
+SOURCE is a formula such as "f=(x+y)z", a file with a program, an example's name, or - for
+standard input.
 Values: x=-2   W='[[1,2],[3,4]]'   X=@data.npy   X=@data.csv   n=5 (a named dimension).
 Inputs nobody gave a value get random ones (--seed), and the output says so.
 
@@ -79,6 +81,9 @@ FILES = {
                "the rules, the chain rule by name and with everything put in."),
     "render": ("drawing", "Draw the circuit, values green above each wire and gradients red below; "
                "or its state at one step, or every step."),
+    "examples": ("examples", "Write the example programs into a folder. Wherever a program or its "
+                 "data is asked for, an example's name (classifier, examples/classifier.gd) stands "
+                 "for it where there is no such file."),
 }  # fmt: skip
 DEBUG_NOTE = """\
 Commands come from the scripts of -x, one after the other, then from standard input; there an empty
@@ -128,6 +133,7 @@ def _run(words: list[str]) -> int:
     except SystemExit as stop:  # argparse has said what is wrong, or has shown its help
         return OK if stop.code in (0, None) else BAD_INPUT
     arguments.command = command
+    lazy.module("commandline.examples").resolve(arguments)
     lazy.module("commandline.loading").read_from(arguments)  # standard input is named once
     if command in SESSIONS:
         module = "prompt" if command == "debug" else "opening"
@@ -149,6 +155,8 @@ def parser_for(command: str) -> argparse.ArgumentParser:
         return _sweep_parser()
     if command == "derive":
         return _derive_parser()
+    if command == "examples":
+        return _examples_parser()
     shown = "graphdbg" if command == "run" else f"graphdbg {command}"
     parser = _Parser(prog=shown, description=COMMANDS[command], allow_abbrev=False)
     add = parser.add_argument
@@ -309,6 +317,17 @@ def _render_parser() -> argparse.ArgumentParser:
     add("--theme", default="light", metavar="NAME", help="light, dark or print")
     add("--all", action="store_true", help="draw every node, however many there are")
     _add_common(parser)
+    return parser
+
+
+def _examples_parser() -> argparse.ArgumentParser:
+    """The options of examples."""
+    parser = _Parser(
+        prog="graphdbg examples", description=FILES["examples"][1], allow_abbrev=False
+    )
+    add = parser.add_argument
+    add("folder", metavar="FOLDER", nargs="?", default="examples", help="default: examples")
+    add("--debug", action="store_true", help="show the traceback of an unexpected error")
     return parser
 
 
