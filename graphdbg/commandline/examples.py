@@ -9,6 +9,7 @@ from argparse import Namespace
 from pathlib import Path, PurePath
 
 from ..errors import GraphError
+from ..files.writing import make_folder, ready_folder, write
 from .outlets import aside, say
 
 OK = 0
@@ -76,26 +77,34 @@ def _exists(word: str) -> bool:
 
 
 def examples(args: Namespace) -> int:
-    """Write the examples into a folder; GraphError where files there say something else."""
+    """Write the examples into a folder; GraphError where files there say something else.
+
+    FileError where the folder takes none.
+    """
+    ready_folder(args.folder)
     target = Path(args.folder)
     wanted = {target / name: path.read_bytes() for name, path in files().items()}
-    try:
-        for path, content in wanted.items():
-            if path.exists() and path.read_bytes() != content:
-                raise GraphError(
-                    f"'{path}' is there already and differs from graphdbg's own: "
-                    "give another folder, graphdbg examples FOLDER"
-                )
-        for path, content in wanted.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-    except OSError as error:
-        raise GraphError(f"cannot write '{error.filename}': {error.strerror}") from error
+    for path, content in wanted.items():
+        if _exists(str(path)) and not _holds(path, content):
+            raise GraphError(
+                f"'{path}' is there already and differs from graphdbg's own: "
+                "give another folder, graphdbg examples FOLDER"
+            )
+    for path, content in wanted.items():
+        make_folder(path.parent)
+        write(path, content)
     for path, content in wanted.items():
         if path.suffix == PROGRAM:
             say(f"{path}  {_title(content.decode('utf-8'))}")
     say(f"{len(wanted)} files written to {target}")
     return OK
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.is_file() and path.read_bytes() == content
+    except OSError as error:
+        raise GraphError(f"cannot read '{path}': {error.strerror}") from error
 
 
 def _title(text: str) -> str:

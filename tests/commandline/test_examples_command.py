@@ -51,7 +51,7 @@ def test_nothing_of_the_user_s_is_written_over(
     assert mine.read_text() == "f = x"
     code, _, complaint = run(capsys, "examples", "mine/svm.gd")
     assert code == 2
-    assert complaint.startswith("error: cannot write 'mine/svm.gd")
+    assert complaint.startswith("error: ") and "mine/svm.gd" in complaint
 
 
 @pytest.mark.parametrize("word", ["classifier", "classifier.gd", "examples/classifier.gd"])
