@@ -93,9 +93,9 @@ def test_second_order(case: Case) -> None:
         return float(numpy.sum(v * gd.evaluate(first, moved)[f"f.d_{name}"]))
 
     b = Builder.of(first)
-    product = b.map("mul", b.input("v", at[name].shape, "Label"), first.id(f"f.d_{name}"))
+    product = b.map("mul", b.input("along", at[name].shape, "Label"), first.id(f"f.d_{name}"))
     twice = gd.grad(b.build({"h": b.sum(product, range(at[name].ndim))}), of="h", wrt=name)
-    found = gd.evaluate(twice, at | {"v": v})[f"h.d_{name}"]
+    found = gd.evaluate(twice, at | {"along": v})[f"h.d_{name}"]
     numpy.testing.assert_allclose(found, differences(h, at, name), rtol=1e-5, atol=1e-7)
 
 
