@@ -112,6 +112,20 @@ def test_hosts_that_are_doubled_or_missing_are_refused(served: Served) -> None:
         assert asyncio.run(raw(served, request)).split()[1] in (b"400", b"403"), request
 
 
+def test_bytes_that_are_no_request_print_nothing() -> None:
+    """Not even where they follow a handshake: aiohttp logs a traceback of those."""
+    with serving() as found:
+        path = found.page.removeprefix(found.origin)
+        head = f"GET {path}ws HTTP/1.1\r\nHost: 127.0.0.1:{found.port}\r\n"
+        upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        for request in (head, head + upgrade, head + upgrade + key, ""):
+            asyncio.run(raw(found, f"{request}\r\n".encode() + b"\x81\x05\x1b[31m"))
+        found.process.terminate()
+        assert found.process.stdout is not None
+        assert found.process.stdout.read() == ""
+
+
 # ------------------------------------------------------------------ what there is to be had
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import os
 import secrets
 import signal
@@ -22,6 +23,7 @@ from urllib.parse import SplitResult
 
 import textual_serve
 from aiohttp import WSMsgType, web
+from aiohttp.http import HttpProcessingError
 
 from graphdbg import GraphError
 
@@ -170,6 +172,11 @@ async def heed_hang_up(app: web.Application) -> None:
         asyncio.get_running_loop().add_signal_handler(hang_up, leave)
 
 
+def is_a_fault(record: logging.LogRecord) -> bool:
+    """Whether aiohttp logs a fault of the server, and not bytes that are no request."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
 def said(status: int, sentence: str) -> web.Response:
     """A page that is one sentence."""
     text = (OURS / "sentence.html").read_text("utf-8").replace("SENTENCE", escape(sentence))
@@ -207,6 +214,7 @@ def run(
     """
     door = door_of(listening, host, proxied(public))
     announce(listening, host, door)
+    logging.getLogger("aiohttp.server").addFilter(is_a_fault)
     app = Server(words, door, sessions).app()
     web.run_app(app, sock=listening, print=None, access_log=None, shutdown_timeout=GOODBYE)
     return 0
