@@ -9,14 +9,14 @@ which is loaded after the arguments are understood: `graphdbg --help` loads no p
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .. import lazy
 from ..errors import GraphError, UncheckedFormulaError
 from ..tape.limits import NODES, read_size
+from . import streams
 from .outlets import complain, say, show_traceback
 
 OK, FAILED, BAD_INPUT, BUG, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 70, 130, 141
@@ -100,11 +100,17 @@ FORMATS = ("text", "latex", "json", "python")
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of the command line `argv` (the process's own when None)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    _tolerate_narrow_encodings()
+    streams.prepare()
     try:
-        code = _run(words)
-        sys.stdout.flush()
-        return code
+        code = _code(words)
+    except OSError:  # the error stream takes nothing either: there is nobody to tell
+        code = BAD_INPUT
+    return streams.finish(code, BAD_INPUT, BROKEN_PIPE)
+
+
+def _code(words: list[str]) -> int:
+    try:
+        return _run(words)
     except GraphError as error:
         complain("error", str(error))
         return FAILED if isinstance(error, UncheckedFormulaError) else BAD_INPUT
@@ -114,8 +120,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        _silence_stdout()
         return BROKEN_PIPE
+    except OSError as error:
+        if not streams.is_full(error):
+            return _confess(error, debug="--debug" in words)
+        streams.tell(error)
+        return BAD_INPUT
     except Exception as error:  # the last line of defence: a bug is reported, not dumped
         return _confess(error, debug="--debug" in words)
 
@@ -340,6 +350,9 @@ class _Parser(argparse.ArgumentParser):
         complain("error", f"{message}\n(see {self.prog} --help; put -- before a formula with a -)")
         raise SystemExit(BAD_INPUT)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (file or sys.stderr).write(message)  # argparse's own keeps silent where a stream is full
+
 
 def _seed(word: str) -> int:
     if not word.strip().isdecimal():
@@ -385,16 +398,3 @@ def _confess(error: Exception, debug: bool) -> int:
         + (" and the traceback above." if debug else "; --debug shows the traceback."),
     )
     return BUG
-
-
-def _tolerate_narrow_encodings() -> None:
-    """A terminal that cannot show ∂ gets a question mark, not a crash."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="replace")
-
-
-def _silence_stdout() -> None:
-    """Python flushes stdout once more at exit; there is nobody to read it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -18,6 +18,10 @@ class Outlet(Console):
     Texts and cells are made visible before they are measured, all else when it is printed.
     """
 
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command line, where Rich would end the program with code 1."""
+        raise  # the BrokenPipeError that is being handled
+
     def render_str(self, text: str, **options: Any) -> Text:
         """A text as Rich's own, its characters visible."""
         return super().render_str(shown(text, lines=True), **options)
