@@ -27,7 +27,8 @@ class Arithmetic:
 
     `unit` is the largest relative error of one operation, `apply(name, ...)` an elementwise
     function of the table, `finite` tells where an array is finite, `inverse` inverts matrices
-    (NaN where there is none); numbers below `lost` may have lost digits.
+    (NaN where there is none); numbers below `lost` may have lost digits. A `trusting` arithmetic
+    has so many digits that computed numbers which come out equal are taken for equal.
     """
 
     unit: Any
@@ -36,6 +37,7 @@ class Arithmetic:
     inverse: Callable[[Array], Array]
     infinity: Any = math.inf
     lost: float = 0.0
+    trusting: bool = False
 
 
 def _apply(name: str, *args: Array) -> Array:

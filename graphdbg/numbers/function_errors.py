@@ -214,14 +214,17 @@ def _same(x: Any, e: Errors, y: Array, kind: Arithmetic) -> Array:
 
 
 def _sign(x: Any, e: Errors, y: Array, kind: Arithmetic) -> Array:
-    return np.where((e[0] > 0) & (np.abs(x[0]) <= e[0]), 2.0, 0.0)
+    near = (e[0] > 0) & (np.abs(x[0]) <= e[0])
+    return np.where(near & (x[0] != 0) if kind.trusting else near, 2.0, 0.0)
 
 
 def _floor(x: Any, e: Errors, y: Array, kind: Arithmetic) -> Array:
     """The steps that may lie within the error; a - e may have been rounded up to a whole number."""
     low = -kind.apply("floor", e[0] - x[0]) - 1
     steps = kind.apply("floor", x[0] + e[0]) - low
-    return np.where(e[0] == 0, 0, np.where(np.abs(x[0]) < FRACTIONS, steps, e[0] + 1))
+    found = np.where(np.abs(x[0]) < FRACTIONS, steps, e[0] + 1)
+    whole = (x[0] == y) & kind.trusting
+    return np.where((e[0] == 0) | whole, 0, found)
 
 
 def _extreme(x: Any, e: Errors, y: Array, kind: Arithmetic, sign: int) -> Array:
@@ -234,7 +237,8 @@ def _extreme(x: Any, e: Errors, y: Array, kind: Arithmetic, sign: int) -> Array:
 def _comparison(x: Any, e: Errors, y: Array, kind: Arithmetic) -> Array:
     """1 where the sides may be in the other order, or equal."""
     within = e[0] + e[1]
-    return np.where((within > 0) & ~(np.abs(x[0] - x[1]) > within), 1.0, 0.0)
+    near = (within > 0) & ~(np.abs(x[0] - x[1]) > within)
+    return np.where(near & (x[0] != x[1]) if kind.trusting else near, 1.0, 0.0)
 
 
 def _where(x: Any, e: Errors, y: Array, kind: Arithmetic) -> Array:

@@ -35,6 +35,8 @@ class OutOfReach(ArithmeticError):
 class Digits:
     """Evaluation at a number of decimal digits; `arithmetic` is what error bounds need of it.
 
+    `trusting` arithmetic takes what is equal to all digits for equal.
+
     >>> from graphdbg.tape.builder import Builder
     >>> b = Builder()
     >>> g = b.build({"f": b.map("mul", b.const(0.1), b.input("x"))})
@@ -43,16 +45,18 @@ class Digits:
     0.3
     """
 
-    def __init__(self, digits: int) -> None:
+    def __init__(self, digits: int, trusting: bool = False) -> None:
         self.digits = digits
+        self.trusting = trusting
         self.context: Any = lazy.mpmath().MPContext()
         self.context.dps = digits + 5  # the last five are for what functions round inside
         self.functions = {
             name: np.frompyfunc(_careful(self.context, function), arity, 1)
             for name, (arity, function) in functions_of(self.context).items()
         }
+        unit = np.full((), self.context.mpf(10) ** -digits, object)  # NumPy multiplies, not mpmath
         self.arithmetic = Arithmetic(
-            self.context.mpf(10) ** -digits, self.apply, self._finite, self.inverse
+            unit, self.apply, self._finite, self.inverse, trusting=trusting
         )
 
     def apply(self, name: str, *args: Any) -> Array:
@@ -169,9 +173,9 @@ class Digits:
 
 
 @lru_cache(maxsize=8)
-def digits_of(digits: int) -> Digits:
+def digits_of(digits: int, trusting: bool = False) -> Digits:
     """The `Digits` of a number of digits, made once."""
-    return Digits(digits)
+    return Digits(digits, trusting)
 
 
 def _careful(context: Any, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -45,18 +46,51 @@ def bound(
     `x` are the computed operands and `e` the bounds of their errors; `dims` are the sizes of named
     dimensions.
 
+    A NaN has the bound 0 where it is certain, and else an infinite one.
+
     >>> x, one = np.float64(1e8), np.float64(1.0)
     >>> y = x + one
     >>> float(bound(ops.Map("add"), [x, one], [np.float64(0), np.float64(0)], y, {}))
     0.0
     """
     with np.errstate(all="ignore"):
-        found = np.asarray(BOUNDS[type(op)](op, x, e, y, dims, kind))
+        return _bound(op, x, e, y, dims, kind)
+
+
+def _bound(
+    op: ops.Op, x: Sequence[Array], e: Errors, y: Array, dims: Dims, kind: Arithmetic
+) -> Array:
+    found = np.asarray(BOUNDS[type(op)](op, x, e, y, dims, kind))
     known = kind.finite(found)
-    return found if np.all(known) else np.where(known, found, kind.infinity)
+    if not np.all(known):
+        found = np.where(known, found, kind.infinity)
+    undefined = np.asarray(y != y)
+    if np.any(undefined):
+        certain = _undefined(op, x, e, undefined, kind)
+        found = np.where(undefined, np.where(certain, 0, kind.infinity), found)
+    return np.asarray(found)
 
 
-def is_rounded(value: float) -> bool:
+def _undefined(
+    op: ops.Op, x: Sequence[Array], e: Errors, undefined: Array, kind: Arithmetic
+) -> Array:
+    """Where a NaN is certain: undefined for all operands within their errors, or inherited."""
+    inherited = [np.asarray(each != each) for each in x]
+    if type(op) is not ops.Map:
+        doubtful = any(np.any(nan & (off != 0)) for nan, off in zip(inherited, e, strict=True))
+        certain = any(np.any(nan) for nan in inherited) and not doubtful
+        return np.full(undefined.shape, certain)
+    found = np.logical_or.reduce([nan & (off == 0) for nan, off in zip(inherited, e, strict=True)])
+    known = np.logical_and.reduce([kind.finite(np.asarray(off)) for off in e])
+    throughout = undefined & known
+    for signs in product((-1, 1), repeat=len(x)):
+        ends = [a + sign * off for a, off, sign in zip(x, e, signs, strict=True)]
+        value = kind.apply(op.function, *ends)
+        throughout = throughout & np.asarray(value != value)
+    return np.asarray(found | throughout)
+
+
+def is_rounded(value: Any) -> bool:
     """Whether a constant is known to `ROUNDED_DIGITS` only: it was folded, or cut off when typed.
 
     >>> is_rounded(0.1), is_rounded(0.3333333333333333), is_rounded(math.pi)
