@@ -174,7 +174,9 @@ def parser_for(command: str) -> argparse.ArgumentParser:
     if command == "prove":
         add("claim", metavar="CLAIM", help='for example "dL/dW = X.T @ D"')
     add("values", metavar="name=value", nargs="*", help="x=-2, W='[[1,2],[3,4]]', X=@data.npy")
-    if command != "prove":
+    if command == "prove":
+        add("--strict", action="store_true", help="exit with 3 where no proof was found, too")
+    else:
         add("--of", metavar="NODE", help="what to differentiate (default: the only output)")
         add("--wrt", metavar="NAMES", help="by what: names with commas (default: all real inputs)")
     if command in FORMULA_COMMANDS:

@@ -25,7 +25,7 @@ from .consoles import console
 from .loading import Bounds, Loaded, chosen, complete, listed, load, read_graph, target
 from .outlets import say
 
-OK, FAILED = 0, 1
+OK, FAILED, UNDECIDED = 0, 1, 3
 Point = Callable[[], Loaded]
 
 
@@ -166,14 +166,15 @@ def show_check(args: Namespace) -> int:
 
 
 def prove(args: Namespace) -> int:
-    """A claim about a gradient: proved, refuted or agrees."""
-    graph, _ = _read(args)
-    verdict = proofs.prove(graph, args.claim, seed=args.seed)
+    """A claim about a gradient: proved, refuted, agrees or undecided; given values count too."""
+    graph, given, dims = read_graph(args.source, args.values, args.shape)
+    verdict = proofs.prove(graph, args.claim, seed=args.seed, point=given, dims=dims)
     if args.json:
         _print_json("prove", **schema.verdict(verdict))
     else:
         _show(page.claim(verdict, console().width))
-    return OK if verdict else FAILED
+    decided = {"proved": OK, "refuted": FAILED, "agrees": UNDECIDED if args.strict else OK}
+    return decided.get(verdict.verdict, UNDECIDED)
 
 
 def _read(args: Namespace) -> tuple[Graph, Point]:

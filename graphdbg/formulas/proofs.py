@@ -1,4 +1,4 @@
-"""Whether two formulas are equal: *proved*, *refuted* with a point, or *agrees* at random points.
+"""Whether two formulas are equal: *proved*, *refuted*, *agrees* at points, or *undecided*.
 
 Roads to a proof, cheap first:
 
@@ -7,26 +7,22 @@ Roads to a proof, cheap first:
 3. the normal form of every entry at fixed sizes (`entrywise`), where each distinct transcendental
    subexpression is a generator: holds for these sizes.
 
-The numbers are always asked first: no claim is proved that random points contradict.
+The numbers are always asked first (`searching`): no claim is proved that a point contradicts.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-from .. import lazy
 from ..calculus.gradients import grad
 from ..calculus.jacobians import hessian_graph, jacobian_graph
 from ..errors import ShapeError, SourceError
 from ..language.parser import expression
-from ..numbers.evaluator import Trace, evaluate
-from ..numbers.sampling import sample, sizes_for
+from ..numbers.sampling import sizes_for
 from ..source import Source, Span
 from ..symbolic import terms
 from ..symbolic.entrywise import Entrywise
@@ -34,17 +30,23 @@ from ..symbolic.facts import declared_row_sums
 from ..symbolic.lowering import Lowering
 from ..symbolic.normal import Arithmetic
 from ..symbolic.terms import Algebra, Poly, TooLarge
-from ..tape import ops, sizes
+from ..tape import sizes
 from ..tape.builder import Builder
 from ..tape.graph import Graph, cone
 from ..tape.programs import Program, graph_of
-from ..tape.scalars import TABLE, evaluate_template, template
 from ..tape.sizes import to_text
+from .comparing import Comparison
+from .searching import Search
+from .ties import all_thin
+from .verdicts import PROVED, REFUTED, Verdict
 
-POINTS = 3  # random points that must agree before a proof is tried
-AGREE = 1e-9  # relative difference that counts as equal in float64, after the rounding noise
-NOISE = 1e3  # times eps times the largest intermediate value: what rounding may leave of a zero
-EXPLORED = 60  # more points where there are branches to be taken
+POINTS = 3  # ordinary random points that come first
+CALLED = {  # the two sides, by which of them is a derivative
+    (True, False): ("our convention gives", "the claim"),
+    (False, True): ("the claim gives", "our convention"),
+    (True, True): ("the left side is", "the right"),
+    (False, False): ("the left side is", "the right"),
+}
 CONE = 2000  # nodes: a larger derivation is compared by numbers only
 ENTRIES = 64  # entries of the two sides that are written out at fixed sizes
 ANY_SIZES = "any sizes"
@@ -54,58 +56,15 @@ _GRADIENT = re.compile(rf"^[d∂]{_NAME}\s*/\s*[d∂]{_NAME}$")
 _HESSIAN = re.compile(rf"^[d∂](?:2|²|\^2){_NAME}\s*/\s*[d∂]{_NAME}(?:²|\^2|\*\*2)$")
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """The answer to a claim.
-
-    `verdict` is "proved", "refuted" or "agrees". A refutation has `point`, `entry` and the values
-    `left` and `right` there. `digits` is the number of decimal digits that agree at `points`
-    random points; `untaken` are nodes of which no point took one branch. A proof says its `road`,
-    for which sizes it `holds`, and its `assumptions`.
-    """
-
-    claim: str
-    verdict: str
-    digits: float = 0.0
-    points: int = POINTS
-    road: str = ""
-    holds: str = ""
-    assumptions: tuple[str, ...] = ()
-    point: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    entry: tuple[int, ...] = ()
-    left: float = 0.0
-    right: float = 0.0
-    untaken: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return self.verdict != "refuted"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        found: dict[str, str] = lazy.module("publishing.notebooks").text(self)
-        return found
-
-    def __str__(self) -> str:
-        if self.verdict == "refuted":
-            where = f" at entry {self.entry}" if self.entry else ""
-            return (
-                f"refuted: {self.claim}\n"
-                f"  left  {self.left:.12g}{where}\n  right {self.right:.12g}\n"
-                f"  ratio {_ratio(self.left, self.right)}\n  at the point\n"
-                + "\n".join(f"    {name} = {_short(value)}" for name, value in self.point.items())
-            )
-        numbers = f"equal to {self.digits:.0f} digits at {self.points} random points"
-        if self.verdict == "agrees":
-            missed = f"; a branch of {', '.join(self.untaken)} was never taken"
-            return (
-                f"agrees: {self.claim}\n  {numbers}; no symbolic proof was found"
-                f"{missed if self.untaken else ''}"
-            )
-        because = f", because {'; '.join(self.assumptions)}" if self.assumptions else ""
-        return f"proved: {self.claim}\n  for {self.holds}, by {self.road}{because}; {numbers}"
-
-
-def prove(program: Program, claim: str, *, seed: int = 0, points: int = POINTS) -> Verdict:
+def prove(
+    program: Program, claim: str, *, seed: int = 0, points: int = POINTS,
+    point: Mapping[str, ArrayLike] | None = None, dims: Mapping[str, int] | None = None,
+) -> Verdict:  # fmt: skip
     """The `Verdict` on a claim `left = right` about the graph.
+
+    `point` gives values of inputs at which the claim has to hold too, `dims` sizes of named
+    dimensions there; the others are drawn.
+    `points` ordinary points are compared before the search for a counterexample begins.
 
     A side is an expression over the graph's names, or a derivative: `dL/dW` (a gradient when L is
     a scalar, else a Jacobian), `d2L/dw^2` (a Hessian), `L.d_W`. Definitions may stand before the
@@ -118,25 +77,46 @@ def prove(program: Program, claim: str, *, seed: int = 0, points: int = POINTS) 
     >>> prove(gd.parse("f = x^2 + y"), "df/dx = x").verdict
     'refuted'
     """
-    graph = graph_of(program)
-    both, left, right = sides(graph, claim)
-    verdict = compare(both, left, right, claim.strip(), seed=seed, points=points)
-    if verdict.verdict == "refuted":
+    claimed = sides(graph_of(program), claim)
+    comparison = Comparison(claimed.graph, claimed.left, claimed.right, claimed.defined)
+    search = Search(comparison, claim.strip(), seed, claimed.called)
+    verdict = search.run(points, point or {}, dims or {})
+    if verdict.verdict == REFUTED:
         return verdict
-    road = find_proof(both, left, right, seed=seed)
-    if road is None:
+    proof = find_proof(claimed.graph, claimed.left, claimed.right, seed)
+    exceptions: tuple[str, ...] = ()
+    if proof is None and all_thin(claimed.graph, [claimed.left, claimed.right], search.ordinary):
+        proof = find_proof(claimed.graph, claimed.left, claimed.right, seed, ties=False)
+        exceptions = search.thin_ties()
+    if proof is None:
         return verdict
-    how, holds, assumptions = road
     return replace(
-        verdict, verdict="proved", road=how, holds=holds, assumptions=assumptions, untaken=()
-    )
+        verdict, verdict=PROVED, road=proof.road, holds=proof.holds, untaken=(),
+        assumptions=proof.assumptions, exceptions=verdict.exceptions or exceptions,
+    )  # fmt: skip
 
 
-def sides(graph: Graph, claim: str) -> tuple[Graph, int, int]:
-    """The graph with both sides of the claim on its tape, and their nodes."""
+@dataclass(frozen=True)
+class Claimed:
+    """A graph with both sides of a claim on its tape, as nodes.
+
+    `defined` are the nodes that are differentiated: where one is NaN, nothing is claimed of its
+    derivative. `called` is how the two sides are spoken of.
+    """
+
+    graph: Graph
+    left: int
+    right: int
+    defined: tuple[int, ...]
+    called: tuple[str, str]
+
+
+def sides(graph: Graph, claim: str) -> Claimed:
+    """The claim with both sides on the graph's tape."""
     definitions, left_text, right_text = split_claim(claim)
     graph, left_text = _with_derivative(graph, left_text)
     graph, right_text = _with_derivative(graph, right_text)
+    differentiated = [_differentiated(graph, text) for text in (left_text, right_text)]
     b = Builder.of(graph)
     names = dict(graph.ids)
     left = graph.ids.get(left_text)
@@ -152,7 +132,15 @@ def sides(graph: Graph, claim: str) -> tuple[Graph, int, int]:
             f"the left side has shape {to_text(b.shapes[left])}, "
             f"the right side {to_text(b.shapes[right])}: they cannot be equal"
         )
-    return b.build([*graph.output_ids, left, right]), left, right
+    built = b.build([*graph.output_ids, left, right])
+    called = CALLED[differentiated[0] is not None, differentiated[1] is not None]
+    return Claimed(built, left, right, tuple(at for at in differentiated if at is not None), called)
+
+
+def _differentiated(graph: Graph, text: str) -> int | None:
+    """The node whose derivative the name of a node says it is; None where it is no derivative."""
+    of, found, _ = text.partition(".d")
+    return graph.ids.get(of) if found and text in graph.ids else None
 
 
 def split_claim(claim: str) -> tuple[str, str, str]:
@@ -202,124 +190,43 @@ def _with_derivative(graph: Graph, text: str) -> tuple[Graph, str]:
     return graph, graph.names[graph.output_ids[-1]]
 
 
-# ------------------------------------------------------------------ numbers
-
-
-def compare(
-    graph: Graph, left: int, right: int, claim: str, *, seed: int = 0, points: int = POINTS
-) -> Verdict:
-    """`agrees` with its digits, or `refuted` with the first point and entry that differ.
-
-    Where the sides have branches, more points are tried, at other scales, until each branch of
-    each node was taken or `EXPLORED` points were seen.
-    """
-    branches = Branches(graph, [left, right])
-    digits, seen = 16.0, 0
-    for at in range(points + EXPLORED):
-        if at >= points and branches.all_taken():
-            break
-        point = sample(graph, seed=seed + at) if at < points else _scaled(graph, seed + at)
-        trace = evaluate(graph, point)
-        a, b = np.asarray(trace.arrays[left]), np.asarray(trace.arrays[right])
-        size = max(float(np.max(np.abs(a), initial=0)), float(np.max(np.abs(b), initial=0)))
-        noise = NOISE * np.finfo(float).eps * _largest(trace)
-        if at >= points and not (np.isfinite(size) and noise < AGREE * size):
-            continue  # a point far out may overflow: it decides nothing
-        seen += 1
-        branches.visit(trace)
-        off = np.abs(a - b)
-        worst = np.unravel_index(int(np.argmax(np.where(np.isnan(off), np.inf, off))), off.shape)
-        if not off[worst] <= max(AGREE * size, noise):
-            entry = tuple(int(i) for i in worst)
-            return Verdict(claim, "refuted", 0.0, seen, point=point, entry=entry,
-                           left=float(a[worst]), right=float(b[worst]))  # fmt: skip
-        if off[worst] > noise:
-            digits = min(digits, -np.log10(max(float(off[worst]) / size, 1e-16)))
-    return Verdict(claim, "agrees", float(digits), seen, untaken=branches.untaken())
-
-
-def _scaled(graph: Graph, seed: int) -> dict[str, NDArray[np.float64]]:
-    """A random point whose real inputs are each ten times smaller to ten times larger."""
-    rng = np.random.default_rng(seed)
-    point = sample(graph, seed=seed)
-    for at in graph.input_ids:
-        op = graph.ops[at]
-        if isinstance(op, ops.Input) and op.domain in ("Real", "Positive"):
-            point[op.name] = point[op.name] * 10 ** rng.uniform(-1, 1)
-    return point
-
-
-class Branches:
-    """Which branches of the nodes behind a claim were taken: above and below each kink."""
-
-    def __init__(self, graph: Graph, nodes: list[int]) -> None:
-        self.graph = graph
-        self.taken: dict[int, set[bool]] = {
-            at: set()
-            for at in cone(graph, nodes)
-            if isinstance(op := graph.ops[at], ops.Map) and TABLE[op.function].kink
-        }
-
-    def visit(self, trace: Trace) -> None:
-        """Note the sides of each kink on which the point's entries lie."""
-        for at, sides_taken in self.taken.items():
-            op = self.graph.ops[at]
-            assert isinstance(op, ops.Map)
-            distance = template(TABLE[op.function].kink or "a")
-            operands = dict(zip("abc", (trace.arrays[arg] for arg in self.graph.args[at])))
-            found = np.asarray(evaluate_template(distance, operands))
-            sides_taken.update(bool(side) for side in np.unique(found > 0))
-
-    def all_taken(self) -> bool:
-        """Whether no branch is left."""
-        return all(len(sides_taken) == 2 for sides_taken in self.taken.values())
-
-    def untaken(self) -> tuple[str, ...]:
-        """The nodes of which a branch was never taken."""
-        return tuple(self.graph.names[at] for at, found in self.taken.items() if len(found) < 2)
-
-
-def _largest(trace: Trace) -> float:
-    """The largest finite value on the tape: rounding errors are proportional to it."""
-    largest = 0.0
-    for array in trace.arrays:
-        finite = np.abs(np.asarray(array, dtype=float))
-        finite = finite[np.isfinite(finite)]
-        largest = max(largest, float(np.max(finite, initial=0)))
-    return largest
-
-
-def _ratio(left: float, right: float) -> str:
-    return f"{left / right:.6g}" if right else "-"
-
-
-def _short(value: NDArray[np.float64]) -> str:
-    return np.array2string(np.asarray(value), precision=6, threshold=12).replace("\n", "")
-
-
 # ------------------------------------------------------------------ proofs
 
 
+@dataclass(frozen=True)
+class Proof:
+    """How two nodes were proved equal, for which sizes, under which assumptions."""
+
+    road: str
+    holds: str
+    assumptions: tuple[str, ...] = ()
+
+
 def find_proof(
-    graph: Graph, left: int, right: int, seed: int = 0
-) -> tuple[str, str, tuple[str, ...]] | None:
-    """How the two nodes were proved equal, for which sizes, under which assumptions; or None."""
+    graph: Graph, left: int, right: int, seed: int = 0, *, ties: bool = True
+) -> Proof | None:
+    """How the two nodes were proved equal; None where no road led there.
+
+    Without `ties` they are equal but for points where the sides of a comparison are: that is a
+    proof only where `ties.all_thin` says that those are no region.
+    """
     holds = ANY_SIZES if _sizes_are_names(graph) else ANY_SIZES_AS_WRITTEN
     if left == right:
-        return "the same node after building", holds, ()
+        return Proof("the same node after building", holds)
     if len(cone(graph, [left, right])) > CONE:
         return None
-    found = _by_index_notation(graph, left, right)
+    found = _by_index_notation(graph, left, right, ties)
     if found is not None:
-        return "the normal form in index notation", holds, found
-    found = _by_entries(graph, left, right, seed)
+        return Proof("the normal form in index notation", holds, found)
+    found = _by_entries(graph, left, right, seed, ties)
     if found is not None:
-        return "exact arithmetic on entries", "these sizes", found
+        return Proof("exact arithmetic on entries", "these sizes", found)
     return None
 
 
-def _by_index_notation(graph: Graph, left: int, right: int) -> tuple[str, ...] | None:
-    arithmetic = Arithmetic(Algebra(), deep=True, row_sums=declared_row_sums(graph))
+def _by_index_notation(graph: Graph, left: int, right: int, ties: bool) -> tuple[str, ...] | None:
+    sums = declared_row_sums(graph)
+    arithmetic = Arithmetic(Algebra(), deep=True, row_sums=sums, ties=ties)
     try:
         low = Lowering(graph, arithmetic)
         equal = _equal(arithmetic, low.lower(left), low.lower(right))
@@ -333,12 +240,15 @@ def _equal(arithmetic: Arithmetic, left: Poly, right: Poly) -> bool:
     return arithmetic.is_zero(terms.add(left, terms.scale(right, -1)))
 
 
-def _by_entries(graph: Graph, left: int, right: int, seed: int) -> tuple[str, ...] | None:
+def _by_entries(
+    graph: Graph, left: int, right: int, seed: int, ties: bool
+) -> tuple[str, ...] | None:
     dims = sizes_for(graph, seed=seed)
     count = sizes.evaluate(sizes.product(graph.shapes[left]), dims)
     if count > ENTRIES:
         return None
-    arithmetic = Arithmetic(Algebra(), deep=True, row_sums=declared_row_sums(graph))
+    sums = declared_row_sums(graph)
+    arithmetic = Arithmetic(Algebra(), deep=True, row_sums=sums, ties=ties)
     try:
         low = Entrywise(graph, arithmetic, dims)
         pairs = zip(low.lower(left).flat, low.lower(right).flat, strict=True)

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from ..checking.verdicts import GOOD, Report
-from ..formulas.proofs import Verdict
+from ..formulas.verdicts import Verdict
 from ..numbers.evaluator import Trace
 from . import report, text
 from .report import Texts
@@ -112,8 +112,7 @@ def check(found: Report, drawn: Sequence[str], seed: int) -> list[RenderableType
 
 def claim(found: Verdict, width: int) -> list[RenderableType]:
     """The answer to a claim: its first word coloured, a counterexample as a table."""
-    said = str(found).split("\n  at the point")[0]
-    word, _, rest = said.partition(":")
+    word, _, rest = "\n".join(found.lines()).partition(":")
     style = {"proved": "bold green", "refuted": "bold red"}.get(word, "bold yellow")
     parts: list[RenderableType] = [Text.assemble((word, style), ":" + rest)]
     if found.point and word == "refuted":

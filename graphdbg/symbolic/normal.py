@@ -23,11 +23,15 @@ EXPAND_POWER = 6  # (a + b)**6 is multiplied out, higher powers stay together
 class Arithmetic:
     """Poly arithmetic in one style, over one `Algebra`.
 
-    `row_sums` maps leaf nodes and axes to what the entries sum to along it, and why.
+    `row_sums` maps leaf nodes and axes to what the entries sum to along it, and why. Without
+    `ties` what holds there is left out: 1[poly = 0] is 0.
     """
 
-    def __init__(self, algebra: Algebra, *, deep: bool, row_sums: RowSums) -> None:
+    def __init__(
+        self, algebra: Algebra, *, deep: bool, row_sums: RowSums, ties: bool = True
+    ) -> None:
         self.algebra = algebra
+        self.ties = ties
         self.deep = deep
         self.reducer = Reducer(algebra, deep=deep, row_sums=row_sums)
         self.reduce = self.reducer.reduce
@@ -230,6 +234,8 @@ class Arithmetic:
             return constant(1 if number == 0 else 0)
         if is_mask(poly):
             return complement(poly)
+        if not self.ties:
+            return constant(0)
         lead = poly.terms[lead_of(poly)]
         return self.algebra.apply("zero", terms.scale(poly, 1 / lead), idempotent=True)
 

@@ -35,12 +35,12 @@ def operation(graph: Graph, at: int) -> str:
     >>> operation(g, g.id("f"))
     'q·z'
     """
-    args = [_operand(graph, arg) for arg in graph.args[at]]
+    args = [operand(graph, arg) for arg in graph.args[at]]
     return write(graph.ops[at], args, [graph.shapes[arg] for arg in graph.args[at]])
 
 
-def _operand(graph: Graph, at: int) -> str:
-    """What an operand is called; a constant is its number."""
+def operand(graph: Graph, at: int) -> str:
+    """What the operand at position `at` is called; a constant is its number."""
     op = graph.ops[at]
     if not isinstance(op, ops.Const):
         return graph.names[at]
@@ -81,11 +81,11 @@ def _contract(op: ops.Contract, args: Sequence[str], shapes: Sequence[Shape]) ->
     if spec in CONTRACTIONS:
         return CONTRACTIONS[spec].format(*args)
     if len(args) == 1 and len(set(op.inputs[0])) == len(op.inputs[0]):
-        return _one_operand(op, args[0])
+        return _oneoperand(op, args[0])
     return f"einsum({op.spec}, {', '.join(args)})"
 
 
-def _one_operand(op: ops.Contract, arg: str) -> str:
+def _oneoperand(op: ops.Contract, arg: str) -> str:
     letters = op.inputs[0]
     gone = [at for at, letter in enumerate(letters) if letter not in op.output]
     if [letter for letter in letters if letter in op.output] != list(op.output):
