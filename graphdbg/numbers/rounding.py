@@ -64,6 +64,10 @@ def _bound(
     known = kind.finite(found)
     if not np.all(known):
         found = np.where(known, found, kind.infinity)
+    infinite = np.asarray(np.abs(y) == kind.infinity)
+    if kind.lost and type(op) is ops.Map and np.any(infinite):  # it may be an overflow
+        finite = np.logical_and.reduce([np.isfinite(each) for each in x])
+        found = np.where(infinite & finite, kind.infinity, found)
     undefined = np.asarray(y != y)
     if np.any(undefined):
         certain = _undefined(op, x, e, undefined, kind)

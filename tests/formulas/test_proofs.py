@@ -128,7 +128,7 @@ REGIONS = [
     ("f = floor(x)", "f = 0"),
     ("f = relu(x)", "f = x"),
     ("f = 2*x + relu(x - 5000)", "f = 2*x"),
-    ("f = exp(x)", "f = where(abs(x*y - 3) < 1e-6, 0, exp(x))"),
+    ("f = exp(x) + 0*y", "f = where(abs(x*y - 3) < 1e-6, 0, exp(x))"),
     ("f = x*y", "f = where(sin(x) + y > 40, 0, x*y)"),
     ("p: Probability; f = p^2", "f = p"),
     ("m: Bool[4]; f = sum(m)", "f = min(sum(m), 3)"),
@@ -199,7 +199,7 @@ def test_what_the_digits_of_a_constant_leave_open_is_undecided():
 def test_what_no_number_of_digits_tells_is_undecided_and_names_the_node():
     verdict = gd.prove("f = where(x*(1/3) >= x/3, 1, 0)", "f = 1")
     assert verdict.verdict in ("proved", "undecided")
-    verdict = gd.prove("f = exp(exp(1e99 + x^2))", "f = exp(exp(1e99 + x^2)) + 1")
+    verdict = gd.prove("f = sin(1e99 + x)", "f = sin(1e99 + x + 0.5)")
     assert verdict.verdict == "undecided" and "cannot be computed" in verdict.reason
 
 
@@ -227,7 +227,7 @@ def test_a_claim_that_differs_at_a_kink_only_is_proved_but_for_it(program, claim
 def test_a_tie_on_a_region_is_no_exception():
     """Where both are 0 the tie of the maxima has an inside: the claim is wrong there."""
     graph = gd.parse("f = max(relu(x), relu(y))")
-    assert gd.prove(graph, "df/dx = (x > 0)*(relu(x) > relu(y))").verdict == "proved"
+    assert gd.prove(graph, "df/dx = (x > 0)*(relu(x) > relu(y))").verdict == "agrees"
     graph = gd.parse("f = max(x + relu(y), x)")
     assert gd.prove(graph, "df/dx = 0.5*(relu(y) == 0) + (y > 0)").verdict != "proved"
     assert gd.prove(graph, "df/dy = (y > 0)*0.75").verdict == "refuted"
@@ -252,7 +252,7 @@ def test_of_a_derivative_nothing_is_claimed_where_the_function_is_not_defined():
 
 def test_the_point_that_is_given_counts():
     """Of a band so thin, where no constant leads, only the user knows."""
-    program = "f = where(abs(sin(1000*x)*y - 0.123) < 1e-9*(x > 3), 1, x)"
+    program = "f = where(abs(sin(1000*x)*y - 0.123) < 1e-4*(x > 3), 1, x)"
     x = 4.0
     y = 0.123 / np.sin(4000.0)
     verdict = gd.prove(program, "f = x", point={"x": x, "y": y})

@@ -209,3 +209,26 @@ def test_probabilities_sum_to_one_at_every_number_of_digits():
 
 def test_the_rules_are_those_of_the_evaluator():
     assert set(RULES) == set(BOUNDS)
+
+
+def test_an_overflow_is_no_exact_infinity():
+    """Else 1/(1 + e^711) would be an exact 0."""
+    x, zero = np.array([711.0, np.inf]), np.zeros(2)
+    with np.errstate(over="ignore"):
+        found = bound(ops.Map("exp"), [x], [zero], np.exp(x), {})
+    assert np.array_equal(found, [np.inf, 0])
+
+
+def test_a_nan_is_certain_only_where_nothing_near_is_defined():
+    few = digits_of(20)
+    x = few.exactly(np.array([-3.0, 0.0, 0.0]))
+    e = few.exactly(np.array([1e-20, 1e-20, 0.0]))
+    y = few.apply("div", few.exactly(np.ones(3)), x) + few.apply("sqrt", x - 1)
+    root = few.apply("sqrt", x)
+    found = bound(ops.Map("sqrt"), [x], [e], root, {}, few.arithmetic)
+    assert found[0] == 0 and few.context.isnan(root[0])
+    inverse = few.apply("div", few.exactly(np.ones(3)), x)
+    exact = few.exactly(np.zeros(3))
+    found = bound(ops.Map("div"), [exact + 1, x], [exact, e], inverse, {}, few.arithmetic)
+    assert math.isinf(found[1]) and found[2] == 0
+    assert few.context.isnan(inverse[1]) and few.context.isnan(y[0])
