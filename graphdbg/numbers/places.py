@@ -327,7 +327,8 @@ class Newton:
             if target is None:
                 target = float(np.round(found)) if self.steps and np.isfinite(found) else 0.0
             slopes = {name: np.asarray(values[at]) for name, at in self.gradients.items()}
-            size = sum(float(np.sum(slope * slope)) for slope in slopes.values())
+            with np.errstate(over="ignore", invalid="ignore"):
+                size = sum(float(np.sum(slope * slope)) for slope in slopes.values())
             if not (np.isfinite(found) and np.isfinite(size) and size > 0):
                 return place, direction
             direction = {name: slope / size for name, slope in slopes.items()}
@@ -340,7 +341,8 @@ class Newton:
         """The place moved along a direction; what must be positive stays so."""
         point = dict(place.point)
         for name, each in direction.items():
-            moved = np.asarray(point[name] + each * distance)
+            with np.errstate(over="ignore", invalid="ignore"):
+                moved = np.asarray(point[name] + each * distance)
             positive = self.graph.ops[self.graph.id(name)].domain == "Positive"  # type: ignore[attr-defined]
             point[name] = np.where(moved > 0, moved, point[name]) if positive else moved
         return Place(point, place.dims)
