@@ -68,7 +68,7 @@ class Probe:
         if entries and len(sources) == 1:
             result = _cone(b, graph, sources[0], target)
         elif entries:
-            cut = bottleneck(graph, sources, path)
+            cut = bottleneck(graph, sources, path) if path else target
             parts = [_cone(b, graph, source, cut) for source in sources]
             joined = b.emit(ops.Concat(0), *parts)
             result = _lifted(b, graph, {cut: joined}, paths(graph, [cut], target), target)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -26,7 +25,7 @@ from ..training.watching import Watcher
 from . import opening
 from .consoles import console
 from .loading import Bounds, read_from, read_graph, target
-from .outlets import say
+from .outlets import aside, say
 from .progress import bar
 
 OK = 0
@@ -99,8 +98,8 @@ def _before(folder: Folder) -> Progress:
     record = folder.load()
     _same_run(record.settings, folder.settings)
     if folder.difference:
-        print(f"note: the run began elsewhere ({folder.difference}): the last bits of its numbers "
-              "may differ from here on", file=sys.stderr)  # fmt: skip
+        aside(f"note: the run began elsewhere ({folder.difference}): the last bits of its numbers "
+              "may differ from here on")  # fmt: skip
     return record.progress
 
 

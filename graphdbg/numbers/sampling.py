@@ -8,6 +8,7 @@ the same point.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice, permutations
@@ -27,6 +28,7 @@ from .work import require_room
 Array = NDArray[np.float64]
 Rng = np.random.Generator
 
+LARGEST = 2**48  # entries of an array: no machine addresses as many
 TRIES = 120  # draws before giving up; what half of the draws meet fails so once in 1e36 times
 DRAWN = 2  # draws that are usual, by which the work is counted before the first
 PATIENCE = 3  # draws of one kind before another kind is tried
@@ -262,8 +264,14 @@ class Sampler:
         if name in self.given:
             return self.given[name]
         shape = tuple(sizes.evaluate(dim, self.sizes) for dim in self.graph.shapes[at])
+        if math.prod(shape) > LARGEST:
+            raise ValueGivenError(
+                f"'{name}' of shape {to_text(shape)} is over the limit of an array, 2^48 entries"
+            )
         if domain == "Label":
-            return np.asarray(self.rng.integers(0, self.limits[at], shape), float)
+            if self.limits[at] < 1 <= math.prod(shape):
+                raise ValueGivenError(f"'{name}' picks from an axis of size 0, which has no entry")
+            return np.asarray(self.rng.integers(0, max(1, self.limits[at]), shape), float)
         return np.asarray(WAYS[domain][self.way[at]](self.rng, shape), float)
 
     def _name(self, at: int) -> str:

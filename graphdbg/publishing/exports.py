@@ -202,6 +202,7 @@ def drawn(
 ) -> tuple[bytes, Studio]:
     """The picture in a format as bytes, and the studio that drew it; arguments as for `render`."""
     subject = _subject(subject)
+    _known(form, f"format '{form}'")
     walks = at is not None or step is not None or form in (*GIF, *PAGE)
     if isinstance(subject, Graph) and trace is not None and (walks or look.get("locals")):
         subject = Session(trace.graph, {name: trace[name] for name in trace.graph.inputs})
@@ -240,8 +241,11 @@ def _position(made: Studio, at: str | None, step: int | None) -> int | None:
 
 def _format(path: Path, given: str | None) -> str:
     form = given or path.suffix.lower().removeprefix(".")
+    return _known(form, f"format '{form}'" if form else f"a file without an ending, '{path}'")
+
+
+def _known(form: str, found: str) -> str:
     if form not in _WRITERS:
-        found = f"format '{form}'" if form else f"a file without an ending, '{path}'"
         raise GraphError(f"found {found}, expected one of {', '.join(FORMATS)}")
     return form
 

@@ -121,16 +121,21 @@ def _gather(op: ops.Gather, shapes: Shapes) -> Shape:
     table, *indices = shapes
     if len(indices) != op.count or op.count > len(table):
         raise ShapeError(f"{len(indices)} indices for an array of shape {to_text(table)}")
+    _of_one_shape(indices)
+    return (*indices[0], *table[op.count :])
+
+
+def _of_one_shape(indices: Shapes) -> None:
     for shape in indices:
         if shape != indices[0]:
             raise ShapeError(
                 f"indices of one shape are needed, found {to_text(indices[0])} and {to_text(shape)}"
             )
-    return (*indices[0], *table[op.count :])
 
 
 def _scatter(op: ops.Scatter, shapes: Shapes) -> Shape:
     source, *indices = shapes
+    _of_one_shape(indices)
     expected = (*indices[0], *op.shape[len(indices) :])
     if source != expected:
         raise ShapeError(f"cannot scatter shape {to_text(source)}: expected {to_text(expected)}")

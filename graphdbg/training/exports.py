@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import lazy
+from ..source import escaped_in_json
 from . import plots
 from .records import archive
 from .runs import Run
@@ -41,7 +42,7 @@ def tables(
     return {
         "parameters.npz": archive(parameters), "history.csv": _history(run).encode("utf-8"),
         "losses.csv": _losses(run.losses).encode("utf-8"),
-        "settings.json": f"{text}\n".encode("utf-8", "backslashreplace"),
+        "settings.json": f"{escaped_in_json(text)}\n".encode(),
     }  # fmt: skip
 
 

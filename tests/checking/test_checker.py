@@ -717,3 +717,11 @@ def test_a_given_gradient_out_of_reach() -> None:
     g = gd.parse("h = sin(x)\nf = h*y")
     with pytest.raises(ValueGivenError, match=r"'h', which is not on the way from y to f: add it"):
         check(g, wrt=["y"], gradients={"h": 1.0})
+
+
+def test_an_input_that_is_the_result_is_checked_beside_others() -> None:
+    graph = gd.parse("L = x*y\nz")
+    assert graph.outputs == ("z",)
+    report = gd.check(gd.grad(graph, wrt=["x", "y", "z"]), {"x": 1.0, "y": 2.0, "z": 3.0})
+    assert report.ok
+    assert [(row.wrt, row.analytic) for row in report.rows] == [("x", 0), ("y", 0), ("z", 1)]

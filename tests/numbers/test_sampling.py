@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_graphs import random_graph
 
+import graphdbg as gd
 from graphdbg.calculus.gradients import grad
 from graphdbg.errors import ValueGivenError
 from graphdbg.numbers.evaluator import evaluate
@@ -228,3 +229,11 @@ def test_inputs_are_floats(make: Callable[[], Graph]) -> None:
     values = sample(make()).values()
     assert {type(value) for value in values} == {np.ndarray}
     assert {value.dtype for value in values} == {np.dtype(float)}
+
+
+def test_what_no_array_can_hold_is_refused() -> None:
+    with pytest.raises(gd.GraphError, match="limit"):
+        sample(gd.parse("x: Real[2**70]\nf = sum(x)"))
+    graph = gd.parse("x: Real[4]\ni: Label[2]\nf = sum(x[2:2][i])")
+    with pytest.raises(gd.GraphError, match="'i' picks from an axis of size 0, which has no entry"):
+        sample(graph)

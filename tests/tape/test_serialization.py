@@ -250,6 +250,7 @@ def test_a_file_whose_parts_do_not_fit_each_other_is_refused(
 
 
 OPERATIONS = (
+    ("f = sum(x[[0, 2]])", "Gather", {"count": 0}),
     ("f = sum(x[1:3])", "Slice", {"ranges": [[5, 2, 1]]}),
     ("f = sum(x[1:3])", "Slice", {"ranges": [[0, 2, 0]]}),
     ("f = max(x)", "Reduce", {"axes": [-1]}),
@@ -269,6 +270,17 @@ def test_an_operation_that_makes_no_sense_is_refused(
     record = next(each for each in data["operations"] if each["op"] == kind)
     record.update(fields)
     with pytest.raises(GraphError, match="not a saved graph: "):
+        graph_from_dict(data)
+
+
+def test_indices_of_several_shapes_are_refused() -> None:
+    text = "L: Label[2]\nK: Label[2]\nM: Label[1]\nX: Real[3, 3]\nf = sum(X[L, K]) + sum(M)"
+    data = copy.deepcopy(graph_to_dict(gd.grad(gd.parse(text))))
+    ids = {name: at for at, name in data["names"]}
+    scatters = {at for at, each in enumerate(data["operations"]) if each["op"] == "Scatter"}
+    node = next(at for at, op in enumerate(data["nodes"]["op"]) if op in scatters)
+    data["nodes"]["args"][node][2] = ids["M"]
+    with pytest.raises(GraphError, match=r"indices of one shape are needed, found"):
         graph_from_dict(data)
 
 
