@@ -40,6 +40,7 @@ LEARNER = "X: Real[n, 2]\nt: Real[n]\nw: Real[2]\nL = sum((X @ w - t)^2)/n\n"
 WORKING = {
     "run": FORMULA, "grad": FORMULA[:1], "jacobian": [*FORMULA[:1], "--of", "f", "--wrt", "x"],
     "hessian": FORMULA[:1], "check": FORMULA, "debug": FORMULA,
+    "examples": ["a folder"],
     "prove": ["f = x*y", "df/dx = y"],
     "step": FORMULA, "serve": [*FORMULA, "--port", "0"], "derive": FORMULA,
     "render": [*FORMULA, "-o", "-"],
