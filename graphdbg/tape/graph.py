@@ -11,6 +11,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import lazy
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import sympy
 
 PHASES = ("forward", "backward", "update")
+MOST_NAMES = 20_000  # among which a near one is looked for: a tenth of a second
 NONE = -1  # in integer columns: no frame, no origin
 
 
@@ -304,7 +306,7 @@ class Graph:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known name, or nothing."""
-    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    near = get_close_matches(name, list(islice(known, MOST_NAMES)), n=1, cutoff=0.6)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 

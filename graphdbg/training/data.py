@@ -10,7 +10,7 @@ import csv
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -207,8 +207,8 @@ def _from_csv(graph: Graph, path: Path, raw: bytes, target: str | None) -> Data:
     table = _Table(path, names, rows[header:], 1 + header)
     if not table.rows:
         raise GraphError(f"'{path}' has a header and no rows")
-    twice = next((name for at, name in enumerate(names) if name in names[:at]), None)
-    if twice is not None:
+    if len(table.places) < len(names):
+        twice = next(name for at, name in enumerate(names) if table.places[name] != at)
         raise GraphError(f"'{path}' has two columns '{twice}': give each a name of its own")
     leading = [name for name in graph.inputs if _leads(graph[name].shape)]
     if leading and all(name in names for name in leading):
@@ -233,9 +233,14 @@ class _Table:
     rows: list[list[str]]
     first: int
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each column stands; of two by one name, the last one."""
+        return {name: at for at, name in enumerate(self.names)}
+
     def column(self, name: str) -> Array:
         """A column of numbers."""
-        at = self.names.index(name)
+        at = self.places[name]
         return np.array([self._cell(row, line, at) for line, row in enumerate(self.rows)])
 
     def _cell(self, row: list[str], line: int, at: int) -> float:
@@ -250,7 +255,7 @@ class _Table:
 
     def target(self, name: str) -> tuple[Array, tuple[str, ...]]:
         """The column that is to be predicted; words become labels from 0, in their order."""
-        at = self.names.index(name)
+        at = self.places[name]
         cells = [row[at].strip() for row in self.rows]
         if all(_number(cell) is not None for cell in cells):
             return self.column(name), ()
@@ -261,7 +266,8 @@ class _Table:
                 f"'{self.path}' row {line + self.first}, column '{name}': the target is a number "
                 f"or one of at most {MOST_CLASSES:,} words"
             )
-        return np.array([classes.index(cell) for cell in cells], float), tuple(classes)
+        labels = {word: at for at, word in enumerate(classes)}
+        return np.array([labels[cell] for cell in cells], float), tuple(classes)
 
 
 def _number(cell: str) -> float | None:

@@ -674,3 +674,15 @@ def test_plots_that_are_missing_are_said(
     monkeypatch.setattr("graphdbg.lazy.is_installed", lambda name: False)
     assert main([*command, "--epochs", "2", "-o", "out"]) == 0
     assert "written to out\nno plots were drawn: plots need matplotlib" in capsys.readouterr().out
+
+
+def test_a_table_of_many_columns_is_read_in_time_that_grows_with_it(tmp_path: Path) -> None:
+    """Columns were found by going through all names: a million took hours."""
+    wide = 200_000
+    names = ",".join(f"c{at}" for at in range(wide))
+    rows = "\n".join(",".join(["1"] * wide) + f",{target}" for target in (2, 3))
+    (tmp_path / "wide.csv").write_text(f"{names},t\n{rows}\n")
+    graph = gd.parse(f"X: Real[n, {wide}]; w: Real[{wide}]; t: Real[n]; L = mean((X @ w - t)^2)")
+    found = data_for(graph, tmp_path / "wide.csv")
+    assert found.arrays["X"].shape == (2, wide)
+    assert found.arrays["t"].tolist() == [2, 3]
