@@ -142,6 +142,9 @@ def _cut(tape: Tape, ref: Ref, parts: list[Any]) -> Ref:
 def _position(tape: Tape, part: Any, dim: Dim, axis: int) -> Dim:
     """An integer index, counted from 0."""
     if isinstance(part, Size) or isinstance(dim, Size):
+        beyond = part - dim if isinstance(part, Size) else -1  # a number where both grow alike
+        if isinstance(beyond, int) and beyond >= 0:
+            tape.fail(f"index {part} is out of range for axis {axis} of size {dim}", ShapeError)
         return part if isinstance(part, Size) or part >= 0 else dim + part
     if not -dim <= part < dim:
         tape.fail(f"index {part} is out of range for axis {axis} of size {dim}", ShapeError)

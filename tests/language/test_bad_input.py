@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+import graphdbg as gd
 from graphdbg.errors import ShapeError, SourceError, UnknownNameError, UnsupportedError
 from graphdbg.language.parser import parse
 
@@ -207,3 +208,10 @@ def test_an_error_in_a_library_function_is_shown_at_the_call():
     with pytest.raises(ShapeError, match="^<text>:2:5: attention: cannot multiply") as caught:
         parse("Q: Real[2, 3]\nf = attention(Q, K, V)", shapes={"K": (4, 5), "V": (4, 2)})
     assert caught.value.span.text == "attention(Q, K, V)"
+
+
+def test_an_index_that_is_the_size_of_its_axis_is_refused() -> None:
+    for text in ("y: Real[n]\nf = y[n]", "y: Real[n]\nf = y[n + 1]"):
+        with pytest.raises(gd.GraphError, match="out of range for axis 0 of size n"):
+            gd.parse(text)
+    assert gd.evaluate(gd.parse("y: Real[n]\nf = y[n - 1]"), {"y": [1.0, 2.0]})["f"] == 2.0
