@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from .. import lazy
 from ..calculus.gradients import grad
 from ..errors import GraphError
+from ..files import reading
 from ..stepping.reach import Reach, anywhere, below, nowhere
 from ..tape.graph import Graph
 from . import loading
@@ -92,8 +93,12 @@ def serve(args: Namespace) -> int:
     """The terminal app in a browser; each visitor steps through a session of their own."""
     if not (lazy.is_installed("textual_serve") and lazy.is_installed("aiohttp")):
         raise GraphError("serve needs textual-serve: pip install 'graphdbg[serve]'")
-    if args.source == "-":
-        raise GraphError("serve reads the program for every visitor: give a formula or a file")
+    named = (args.source, args.load, *(word.partition("@")[2] for word in args.values))
+    if any(word and (word == reading.STANDARD or reading.is_pipe(word)) for word in named):
+        raise GraphError(
+            "serve reads the program for every visitor, and a pipe can be read once: give a "
+            "formula or files"
+        )
     reach(args.files)
     server = lazy.app("serving.server")
     with server.bound(args.host, args.port) as listening:

@@ -312,5 +312,7 @@ def _reason(path: Name, error: OSError | ValueError) -> str:
         folder = os.path.dirname(path)
         if os.path.isdir(folder or "."):  # then it is a link that leads elsewhere
             folder = os.path.dirname(os.path.realpath(path))
+        if os.path.isdir(folder):  # /proc, which takes no files
+            return error.strerror or str(error)
         return f"there is no folder '{folder}': make it first"
     return error.strerror or str(error)

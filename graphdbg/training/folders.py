@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import FileError, GraphError
+from ..files import reading
 from ..files.writing import make_folder, ready_folder, write
 from . import exports
 from .environments import difference, environment
@@ -237,10 +238,12 @@ def _read(path: Path, lying: Mapping[str, str | None]) -> Record:
     what = f"'{path}' is no run that can be gone on with"
     start = "leave --resume out to start one there"
     try:
-        record = unpacked((path / TRUTH).read_bytes())
-    except OSError as error:
-        said = error.strerror or str(error)
-        raise GraphError(f"{what} (cannot read '{path / TRUTH}': {said}): {start}") from error
+        with reading.told_of(f"'{path / TRUTH}'"):
+            data = reading.read(path / TRUTH, reading.ARRAYS)
+    except FileError as error:
+        raise GraphError(f"{what} ({error.message}): {start}") from error
+    try:
+        record = unpacked(data)
     except GraphError as error:
         raise GraphError(f"{what}: '{path / TRUTH}' {error.message}: {start}") from error
     for name, digest in lying.items():
@@ -257,6 +260,8 @@ def _lying(path: Path) -> dict[str, str | None]:
     """The SHA-256 of each export that lies in a folder; None for those that do not."""
     found: dict[str, str | None] = dict.fromkeys(exports.NAMES)
     for name in found:
-        with suppress(FileNotFoundError, NotADirectoryError):
-            found[name] = hashlib.sha256((path / name).read_bytes()).hexdigest()
+        if os.path.lexists(path / name):
+            with reading.told_of(f"'{path / name}'"):
+                raw = reading.read(path / name, reading.ARRAYS)
+            found[name] = hashlib.sha256(raw).hexdigest()
     return found

@@ -113,6 +113,22 @@ def test_what_is_no_file_is_refused_at_every_place(
     assert f"'{name}'" in error and said in error
 
 
+@pytest.mark.parametrize("hurt", ["checkpoint.npz", "losses.csv"])
+def test_a_run_folder_is_not_waited_for(run: Run, folder: Path, hurt: str) -> None:
+    line = "train fit.gd --data d.csv --epochs 2 -o run".split()
+    assert run(*line)[0] == 0
+    (folder / "run" / hurt).unlink()
+    os.mkfifo(folder / "run" / hurt)
+    code, _, err = run(*line, "--resume")
+    assert code == 2 and hurt in err and "nobody has opened for writing" in err
+
+
+@pytest.mark.parametrize("words", [["-"], ["pipe"], ["f=x", "x=@-"], ["f=x", "x=@pipe"]])
+def test_what_is_read_once_is_not_served(refused: Callable[..., str], words: list[str]) -> None:
+    pytest.importorskip("textual_serve")
+    assert "a pipe can be read once: give a formula" in refused("serve", *words)
+
+
 TEXTS = {"PROGRAM": "f = x*y\n", "VECTOR": "3\n4\n", "SCRIPT": "step\nquit\n", "FIT": FIT,
          "ROWS": ROWS}  # fmt: skip
 ONCE = [

@@ -344,6 +344,12 @@ def test_what_cannot_be_written_is_said_before(file: Path, tmp_path: Path) -> No
     assert os.listdir(tmp_path) == [file.name] and file.read_bytes() == OLD
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="Linux alone has /proc")
+def test_a_folder_that_takes_no_files_is_not_said_to_be_missing() -> None:
+    with pytest.raises(FileError, match="cannot write '/proc/f.svg': No such file"):
+        ready("/proc/f.svg")
+
+
 def test_what_is_read_is_not_written_over(file: Path, tmp_path: Path) -> None:
     """By whatever name: a link, another spelling, a hard link."""
     (tmp_path / "deep").mkdir()
