@@ -121,14 +121,14 @@ def _input(op: ops.Input, x: Any, e: Any, y: Array, dims: Dims, kind: Arithmetic
 
 
 def _const(op: ops.Const, x: Any, e: Any, y: Array, dims: Dims, kind: Arithmetic) -> Array:
-    if isinstance(op.value, Size):
-        return _none(op, x, e, y, dims, kind)
-    return _share(op.value, kind) * np.abs(y)
+    share = 0 if isinstance(op.value, Size) else _share(op.value, kind)
+    return np.asarray(share * np.abs(y)) if share else _none(op, x, e, y, dims, kind)
 
 
 def _array(op: ops.Array, x: Any, e: Any, y: Array, dims: Dims, kind: Arithmetic) -> Array:
     shares = np.array([_share(value, kind) for value in op.values], np.asarray(y).dtype)
-    return np.asarray(shares.reshape(np.shape(y)) * np.abs(y))
+    shares = shares.reshape(np.shape(y))
+    return np.where(shares == 0, 0, shares * np.abs(y))
 
 
 def _share(value: Any, kind: Arithmetic) -> Any:
@@ -159,7 +159,7 @@ def _scatter(op: ops.Scatter, x: Any, e: Errors, y: Array, dims: Dims, kind: Ari
         return np.full(np.shape(y), kind.infinity)
 
     def scattered(values: Array) -> Array:
-        return RULES[ops.Scatter](op, [values, *x[1:]], dims)
+        return RULES[ops.Scatter](op, [np.asarray(values), *x[1:]], dims)
 
     added = np.maximum(scattered(np.ones(np.shape(x[0]))) - 1, 0)
     return scattered(e[0]) + added * kind.unit * scattered(np.abs(x[0]))

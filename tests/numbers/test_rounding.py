@@ -232,3 +232,22 @@ def test_a_nan_is_certain_only_where_nothing_near_is_defined():
     found = bound(ops.Map("div"), [exact + 1, x], [exact, e], inverse, {}, few.arithmetic)
     assert math.isinf(found[1]) and found[2] == 0
     assert few.context.isnan(inverse[1]) and few.context.isnan(y[0])
+
+
+def test_scalars_of_many_digits_are_moved_as_arrays_are():
+    """NumPy hands out a bare number for an array of no axes."""
+    graph = gd.grad(gd.parse("x: Real[4]; y: Label; f = tanh(x[y])^2 + max(x[y], 0.1)"))
+    outline = Outline(graph, graph.output_ids)
+    point = {"x": np.array([0.1, 0.2, 0.3, 0.4]), "y": np.array(2.0)}
+    found = measure_exactly(outline, point, {}, MANY)
+    slope = found.values[graph.id("f.d_x")].astype(float)
+    np.testing.assert_allclose(slope, evaluate(graph, point)["f.d_x"], rtol=1e-14)
+    assert np.all(found.errors[graph.id("f.d_x")] < 1e-58)
+
+
+def test_an_infinite_constant_is_exact():
+    """Else whatever is held against it, as a largest entry is in logsumexp, may be a tie."""
+    graph = gd.parse("x: Real[3]; f = logsumexp(x); g = sum(exp(where(x > 9, 1, [-inf, 0, -inf])))")
+    outline = Outline(graph, (graph.id("f"), graph.id("g")))
+    found = measure(outline, {"x": np.array([100.0, 0.0, 1.0])}, {})
+    assert found.errors[graph.id("f")] < 1e-12 and found.errors[graph.id("g")] < 1e-14
