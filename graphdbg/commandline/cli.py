@@ -54,7 +54,7 @@ options:
   -h, --help     this help; graphdbg COMMAND --help tells a command's options
   --version      the version
 
-exit codes: 0 all checks pass, 1 a check fails, 2 bad input.
+exit codes: 0 all checks pass, 1 a check fails, 2 bad input, 3 undecided (prove).
 """
 
 SMALLER = "Give smaller sizes, or name the dimension (--shape x=n): formulas hold for every size."

@@ -216,6 +216,26 @@ def test_prove(run: Run) -> None:
     assert err.startswith("error: ")
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "verdict"),
+    [
+        (["f = x^2", "df/dx = 2x"], 0, "proved"),
+        (["f = x^2", "df/dx = 2x", "--strict"], 0, "proved"),
+        (["f = max(x**2 + 1, 0)", "f = max(1 + x*x, -1)"], 0, "agrees"),
+        (["f = max(x**2 + 1, 0)", "f = max(1 + x*x, -1)", "--strict"], 3, "agrees"),
+        (["f = 0.3333333333333333*3*x - x", "f = 0"], 3, "undecided"),
+        (["f = where(x > 10, x^2, 7*x)", "df/dx = 7", "x=11"], 1, "refuted"),
+    ],
+)
+def test_the_verdict_of_a_claim_is_in_the_exit_code(
+    run: Run, words: list[str], code: int, verdict: str
+) -> None:
+    found, out, _ = run("prove", *words)
+    assert (found, out.split(":")[0]) == (code, verdict)
+    found, out, _ = run("prove", *words, "--json")
+    assert (found, json.loads(out)["verdict"]) == (code, verdict)
+
+
 def test_help_and_version(run: Run) -> None:
     code, out, _ = run("--help")
     assert code == 0
