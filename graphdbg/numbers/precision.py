@@ -61,11 +61,13 @@ class Digits:
 
     def apply(self, name: str, *args: Any) -> Array:
         """An elementwise function of the table, of arrays of numbers."""
-        return np.asarray(self.functions[name](*args), object)
+        with np.errstate(all="ignore"):
+            return np.asarray(self.functions[name](*args), object)
 
     def exactly(self, array: Any) -> Array:
         """An array of doubles as numbers of this precision, unchanged."""
-        return np.asarray(np.frompyfunc(self._number, 1, 1)(np.asarray(array, object)), object)
+        with np.errstate(all="ignore"):  # a NaN is a value here
+            return np.asarray(np.frompyfunc(self._number, 1, 1)(np.asarray(array, object)), object)
 
     def evaluate(
         self, graph: Graph, order: Sequence[int], point: Mapping[str, Any], dims: Dims

@@ -259,6 +259,13 @@ def test_the_point_that_is_given_counts():
     assert verdict.verdict == "refuted" and float(verdict.point["x"]) == x
 
 
+def test_a_point_that_is_given_whole_is_taken_as_it_is():
+    """Where exp overflows no random point would be drawn."""
+    assert gd.prove("f = exp(x)", "df/dx = exp(x)", point={"x": 1000.0}).verdict == "proved"
+    assert gd.prove("f = exp(x)", "f = exp(x) + 1", point={"x": 1000.0}).verdict == "refuted"
+    assert gd.prove("f = x", "f = x", point={"x": np.nan}).verdict == "proved"
+
+
 def test_sizes_that_are_given_count():
     program = "x: Real[n]; f = sum(x)*(1 + relu(n*1.0 - 30))"
     assert gd.prove(program, "f = sum(x)", dims={"n": 40}).verdict == "refuted"
