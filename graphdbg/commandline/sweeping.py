@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from argparse import Namespace
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +16,20 @@ from ..errors import GraphError
 from ..files import writing
 from ..rendering.numbers import number
 from ..training import plots, sweeps
-from ..training.data import data_for
+from ..training.data import Data, data_for
+from ..training.locks import locked
 from ..training.rules import optimizer, schedule
-from ..training.sweeps import Make, Outcome
+from ..training.signals import ALL, HANGUP, SIGNALLED, Asked
+from ..training.sweeps import Make, Options, Outcome
 from .consoles import console
 from .loading import Bounds, read_from, read_graph, target
 from .progress import bar
 from .training import numbers_of, written
 
 OK, FAILED = 0, 1
-TABLE, PLOTS = "trials.csv", ("sweep.svg", "sweep.png")  # what the folder holds
+TABLE, PLOTS = "trials.csv", tuple(f"sweep.{form}" for form in plots.FORMS)
+OFTEN = 1.0  # seconds between two writes of the table, while trials end
+Save = Callable[[Sequence[Outcome], bool], None]  # what there is, and whether it is all
 MOST_ROWS = 20  # of the table that is printed; the folder has all of them
 
 
@@ -42,20 +48,39 @@ def sweep(args: Namespace) -> int:
     axes = _axes(args)
     tried = [{**axis, **fixed} for axis in sweeps.trials(axes)]
     text = graph.source.text if graph.source else ""
-    best = [float("inf")]  # after each trial that has ended
+    with _saving(args, axes) as save, Asked(ALL) as asked:
+        found = _found(text, data, tried, _slots(args), asked, save)
+        save(found, True)
+    code = SIGNALLED + asked.signal
+    if asked.signal == HANGUP:
+        return code  # nobody reads what would be said
+    _say(_varied(found, axes), len(tried))
+    if args.output is not None:
+        written(args.output)
+    if asked.signal:
+        return code
+    return OK if any(not each.error for each in found) else FAILED
+
+
+def _found(
+    text: str, data: Data, tried: Sequence[Options], slots: list[Make], asked: Asked, save: Save
+) -> list[Outcome]:
+    """The outcomes; each is shown on the bar, and saved with those before it."""
+    done: list[Outcome] = []
     with bar("trial", len(tried)) as move:
 
         def told(outcome: Outcome) -> None:
-            best.append(min(best[-1], outcome.score))
-            move(len(best) - 1, f"best {best[-1]:.5g}")
+            done.append(outcome)
+            move(len(done), f"best {min(each.score for each in done):.5g}")
+            save(done, False)
 
-        found = sweeps.sweep(text, data, tried, slots=_slots(args), told=told)
-    varied = [{name: each.options[name] for name in axes} for each in found]
-    shown = [replace(each, options=options) for each, options in zip(found, varied)]
-    _say(shown, len(tried))
-    if args.output is not None:
-        _write(Path(args.output), shown)
-    return OK if any(not each.error for each in found) else FAILED
+        return sweeps.sweep(text, data, tried, slots=slots, told=told,
+                            stop=lambda: bool(asked.signal))  # fmt: skip
+
+
+def _varied(found: Iterable[Outcome], axes: Iterable[str]) -> list[Outcome]:
+    """Outcomes with those options alone that vary."""
+    return [replace(each, options={name: each.options[name] for name in axes}) for each in found]
 
 
 def _axes(args: Namespace) -> dict[str, list[Any]]:
@@ -75,7 +100,7 @@ def _slots(args: Namespace) -> list[Make]:
     if kind.startswith("dask://"):
         return sweeps.dask(f"tcp://{kind.removeprefix('dask://')}")
     if kind == "threads":
-        return [lambda: ThreadPoolExecutor(1)] * (args.jobs or 1)
+        return sweeps.threads(args.jobs or 1)
     if kind != "processes":
         raise GraphError(
             f"found --executor {kind}, expected processes, threads or dask://HOST:PORT"
@@ -110,11 +135,31 @@ def _say(found: list[Outcome], count: int) -> None:
     output.print(f"{len(found)} trials, {failed} failed{left}; {told}", style="bold")
 
 
-def _write(folder: Path, found: list[Outcome]) -> None:
-    writing.make_folder(folder)
+@contextmanager
+def _saving(args: Namespace, axes: Iterable[str]) -> Iterator[Save]:
+    """What writes outcomes to -o FOLDER, which is ours alone meanwhile; nothing without it."""
+    if args.output is None:
+        yield lambda found, ended: None
+        return
+    folder, names = Path(args.output), [*axes]
+    at = [0.0]  # when it was written the last time
+
+    def save(found: Sequence[Outcome], ended: bool) -> None:
+        if ended or time.monotonic() - at[0] >= OFTEN:
+            _write(folder, _varied(found, names), ended)
+            at[0] = time.monotonic()
+
+    try:
+        writing.make_folder(folder)
+        with locked(folder):
+            yield save
+    except OSError as error:
+        raise GraphError(f"cannot write to '{folder}': {error.strerror or error}") from error
+
+
+def _write(folder: Path, found: list[Outcome], ended: bool) -> None:
     writing.write(folder / TABLE, sweeps.table(found).encode("utf-8"), lasting=True)
-    if plots.available() and found and "lr" in found[0].options:
-        for name in PLOTS:
-            data = plots.drawn(lambda axes: plots.sweep(axes, found), name.rpartition(".")[2])
-            writing.write(folder / name, data)
-    written(folder)
+    if ended and plots.available() and found and "lr" in found[0].options:
+        made = plots.drawings(lambda axes: plots.sweep(axes, found), plots.FORMS)
+        for form, data in made.items():
+            writing.write(folder / f"sweep.{form}", data, lasting=True)

@@ -21,6 +21,7 @@ from ..training.data import Data, data_for
 from ..training.folders import Folder, Pace
 from ..training.loop import train as learn
 from ..training.runs import Epoch, Progress, Run
+from ..training.signals import HANGUP, SIGNALLED
 from ..training.watching import Watcher
 from . import opening
 from .consoles import console
@@ -29,8 +30,6 @@ from .outlets import aside, say
 from .progress import bar
 
 OK = 0
-SIGNALLED = 128  # and the number of the signal: the exit code of what a signal has ended
-HANGUP = int(getattr(signal, "SIGHUP", -1))  # Windows has none
 MOST_FINDINGS = 12  # that are printed; the folder's settings have all of them
 
 
@@ -58,9 +57,9 @@ def _folder(
 ) -> AbstractContextManager[Folder | None]:
     """The run folder of -o, where it is given."""
     if args.output is not None:
-        sources = [data.source, graph.source.name if graph.source else ""]
         pace = Pace() if args.checkpoint is None else Pace.of(args.checkpoint)
-        return Folder(args.output, _settings(args, graph, data), watcher, pace, sources)
+        settings = _settings(args, graph, data)
+        return Folder(args.output, settings, watcher, pace, read_from(args))
     if args.resume:
         raise GraphError("--resume goes on with the run in -o FOLDER: say which")
     if args.checkpoint is not None:

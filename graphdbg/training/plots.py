@@ -23,8 +23,9 @@ DASHES = ("-", "--", "-.", ":")
 SIZE = (7.0, 4.2)  # inches
 MOST_LINES = 8  # parameters in a plot; those with the largest values
 MISSING = "plots need matplotlib: pip install 'graphdbg[plots]'"
+FORMS = ("svg", "png")
 NAMES = tuple(f"{name}.{form}" for name in ("loss", "gradients", "updates", "rate")
-              for form in ("svg", "png"))  # fmt: skip
+              for form in FORMS)  # fmt: skip
 Draw = Callable[[Any], None]
 
 
@@ -46,12 +47,18 @@ def files(run: Run) -> dict[str, bytes]:
         ),
         "rate": lambda axes: rate(axes, run),
     }
+    both = {what: drawings(draw, FORMS) for what, draw in made.items()}
     found = ((name, *name.split(".")) for name in NAMES)
-    return {name: drawn(made[what], form) for name, what, form in found}
+    return {name: both[what][form] for name, what, form in found}
 
 
 def drawn(draw: Draw, form: str) -> bytes:
     """What `draw` puts on axes, as SVG or PNG; GraphError where matplotlib is missing."""
+    return drawings(draw, (form,))[form]
+
+
+def drawings(draw: Draw, forms: Sequence[str]) -> dict[str, bytes]:
+    """What `draw` puts on axes, drawn once, by form; GraphError where matplotlib is missing."""
     if not available():
         raise GraphError(MISSING)
     matplotlib = lazy.matplotlib()
@@ -62,9 +69,13 @@ def drawn(draw: Draw, form: str) -> bytes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(True, color="#e5e7eb", linewidth=0.8)
         draw(axes)
-        out = io.BytesIO()
-        metadata = {"Date": None} if form == "svg" else {}
-        figure.savefig(out, format=form, dpi=144, metadata=metadata)
+        return {form: _saved(figure, form) for form in forms}
+
+
+def _saved(figure: Any, form: str) -> bytes:
+    out = io.BytesIO()
+    metadata = {"Date": None} if form == "svg" else {}
+    figure.savefig(out, format=form, dpi=144, metadata=metadata)
     return out.getvalue()
 
 

@@ -17,6 +17,8 @@ CTRL_C = ("SIGINT",)
 ALL = ("SIGINT", "SIGTERM", "SIGHUP")  # the last one is unknown to Windows
 # Those of which somebody waits for the process to leave, who may not wait for long:
 HURRIED = tuple(int(getattr(signal, name)) for name in ALL[1:] if name in dir(signal))
+HANGUP = int(getattr(signal, "SIGHUP", -1))
+SIGNALLED = 128  # and the number of the signal: the exit code of what a signal has ended
 DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
 
 

@@ -10,18 +10,10 @@ import csv
 import io
 import itertools
 import math
-import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    wait,
-)
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,10 +22,13 @@ import numpy as np
 from .. import lazy
 from ..errors import GraphError
 from .data import Data
-from .loop import train
+from .executors import OnDask, OwnProcess, OwnThread
+from .loop import INTERRUPTED, train
+from .signals import CTRL_C, Asked
 
 ATTEMPTS = 3  # runs of a trial whose worker is killed, before it is given up
 MOST_TRIALS = 10_000
+LOOK = 0.1  # seconds between two looks at whether somebody asks for the end
 POINTS = 7  # of a span that does not say how many
 Options = Mapping[str, Any]
 Make = Callable[[], Executor]
@@ -99,14 +94,18 @@ def _span(first: str, last: str, kind: str = "log", count: str = str(POINTS)) ->
     return [float(f"{each:.12g}") for each in make(low, high, points)]
 
 
-def attempt(program: str, data: Data, options: Options, number: int) -> Outcome:
-    """One trial, in whatever process it is called; a run that fails says why."""
+def attempt(
+    program: str, data: Data, options: Options, number: int, stop: Callable[[], bool] | None = None
+) -> Outcome:
+    """One trial, in whatever process it is called; one that fails or is made to `stop` says so."""
     begin = time.perf_counter()
     made = Outcome(number, options)
     try:
-        run = train(program, data, **options)
+        run = train(program, data, stop=stop, **options)
     except GraphError as error:
         return replace(made, error=error.message, seconds=time.perf_counter() - begin)
+    if run.stopped == INTERRUPTED:
+        return replace(made, error=INTERRUPTED)
     last = run.epochs[-1] if run.best is None else run.epochs[run.best]
     return replace(made, loss=last.loss, validation=last.validation, epochs=len(run.epochs),
                    seconds=time.perf_counter() - begin)  # fmt: skip
@@ -119,21 +118,26 @@ def sweep(
     *,
     slots: Sequence[Make] | None = None,
     told: Callable[[Outcome], None] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> list[Outcome]:
     """The outcomes of all trials, in their order; `told` hears of each as it ends.
 
     `slots` make the executors, each of which has one trial at a time: processes by default, as
-    many as the machine has cores. Ctrl-C returns what there is.
+    many as the machine has cores. Where Ctrl-C or `stop` asks for the end, those that have ended
+    are returned, and the others are ended.
     """
     work = _Work(program, data, list(slots or processes()), told or (lambda outcome: None))
-    return work.run(tried)
+    return work.run(tried, stop)
 
 
 def processes(count: int | None = None) -> list[Make]:
-    """Slots that are processes of their own."""
-    context = multiprocessing.get_context("spawn")
-    made: Make = lambda: ProcessPoolExecutor(1, mp_context=context)  # noqa: E731
-    return [made] * (count or os.cpu_count() or 1)
+    """Slots that are processes of their own, which end with this one."""
+    return [OwnProcess] * (count or os.cpu_count() or 1)
+
+
+def threads(count: int = 1) -> list[Make]:
+    """Slots that are threads of this process."""
+    return [OwnThread] * count
 
 
 def dask(address: str) -> list[Make]:
@@ -145,7 +149,7 @@ def dask(address: str) -> list[Make]:
     except (OSError, ValueError) as error:
         raise GraphError(f"no Dask scheduler answers at {address}: {error}") from error
     count = sum(client.nthreads().values()) or 1
-    return [client.get_executor] * count
+    return [lambda: OnDask(client.get_executor())] * count
 
 
 class _Work:
@@ -161,21 +165,22 @@ class _Work:
         self.attempts: dict[int, int] = {}
         self.done: dict[int, Outcome] = {}
 
-    def run(self, tried: Sequence[Options]) -> list[Outcome]:
-        """All trials; those that are done where Ctrl-C ends it."""
+    def run(self, tried: Sequence[Options], stop: Callable[[], bool] | None) -> list[Outcome]:
+        """All trials; those that have ended where somebody asks for the end."""
         self.waiting = list(range(len(tried)))[::-1]
-        try:
-            while self.waiting or self.running:
-                self._fill(tried)
-                ended, _ = wait(self.running, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    self._end(future, tried)
-        except KeyboardInterrupt:
-            for future in self.running:
-                future.cancel()
-        finally:
-            for executor in self.executors:
-                executor.shutdown(wait=False)
+        with Asked(CTRL_C, stop) as asked:
+            try:
+                while self.waiting or self.running:
+                    asked.look()
+                    self._fill(tried)
+                    ended, _ = wait(self.running, LOOK, return_when=FIRST_COMPLETED)
+                    for future in ended:
+                        self._end(future, tried)
+            except KeyboardInterrupt:
+                pass  # what has ended is returned
+            finally:
+                for executor in self.executors:
+                    _shut(executor)
         return [self.done[number] for number in sorted(self.done)]
 
     def _fill(self, tried: Sequence[Options]) -> None:
@@ -192,6 +197,8 @@ class _Work:
         error = future.exception()
         if error is None:
             outcome = replace(future.result(), attempts=self.attempts[number])
+            if outcome.error == INTERRUPTED:
+                return  # a worker was asked for the end, as we were
         elif isinstance(error, BrokenExecutor) and self.attempts[number] < ATTEMPTS:
             self.executors[slot] = self.makers[slot]()  # the worker was killed: a new one
             self.waiting.append(number)
@@ -205,6 +212,14 @@ class _Work:
         self.free.append(slot)
         self.done[number] = outcome
         self.told(outcome)
+
+
+def _shut(executor: Executor) -> None:
+    """End an executor, and what it runs where it can."""
+    try:
+        executor.shutdown(wait=False, cancel_futures=True)
+    except TypeError:  # that of Dask takes no such word, and cancels anyway
+        executor.shutdown(wait=False)
 
 
 def table(outcomes: Iterable[Outcome]) -> str:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import csv
+import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +24,7 @@ from graphdbg.commandline.cli import main
 from graphdbg.errors import GraphError
 from graphdbg.training import plots, sweeps
 from graphdbg.training.data import Data, data_for
+from graphdbg.training.executors import is_unwanted
 from graphdbg.training.sweeps import Outcome, attempt, trials, values
 
 PROGRAM = "X: Real[n, 2]\ny: Real[n]\nw: Real[2]\nE = sum((X @ w - y)^2) / n"
@@ -117,6 +124,106 @@ def test_ctrl_c_returns_what_there_is() -> None:
 
     found = sweeps.sweep(PROGRAM, data(), TRIED, slots=threads(1), told=stop)
     assert [each.number for each in found] == [0, 1]
+
+
+LONG = trials({"lr": [1e-9, 1e-8, 1e-7], "epochs": [10**7]})  # no trial of it ends by itself
+SHORT_FIRST = [{"lr": 0.1, "epochs": 2}, *LONG]
+
+
+def ended_early(slots: list[Any]) -> list[Outcome]:
+    """A sweep that is asked for its end as soon as its first trial has ended."""
+    done: list[Outcome] = []
+    return sweeps.sweep(PROGRAM, data(), SHORT_FIRST, slots=slots, told=done.append,
+                        stop=lambda: bool(done))  # fmt: skip
+
+
+@pytest.mark.parametrize("slots", [sweeps.threads(2), sweeps.processes(2)], ids=["threads", "own"])
+def test_what_runs_ends_where_the_end_is_asked_for(slots: list[Any]) -> None:
+    """And soon: the threads would keep this process for ever, as the processes would go on."""
+    found = ended_early(slots)
+    assert [each.number for each in found] == [0] and not found[0].error
+    _none_is_left(lambda: [each for each in threading.enumerate() if "OwnThread" in each.name])
+    _none_is_left(multiprocessing.active_children)
+
+
+def test_a_task_of_dask_ends_where_the_end_is_asked_for_or_its_client_is_gone() -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+    ) as cluster:
+        (worker,) = cluster.workers.values()
+        slots = sweeps.dask(cluster.scheduler_address)
+        assert [each.number for each in ended_early(slots)] == [0]
+        _none_is_left(lambda: [*worker.state.executing])
+        client = distributed.Client(cluster.scheduler_address, set_as_default=False)
+        left = client.submit(sweeps.attempt, PROGRAM, data(), LONG[0], 0, is_unwanted)
+        _until(lambda: bool(worker.state.executing))
+        assert left.status == "pending"
+        client.close()  # the tasks of a client that was killed are released in the same way
+        _none_is_left(lambda: [*worker.state.executing])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a process by signal")
+@pytest.mark.parametrize(
+    ("name", "code"), [("SIGKILL", -9), ("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)]
+)
+def test_a_sweep_that_is_ended_has_its_table_and_no_workers(
+    tmp_path: Path, name: str, code: int
+) -> None:
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    np.savez(tmp_path / "d.npz", X=X, y=X @ [1.0, 2.0])
+    (tmp_path / "p.gd").write_text(PROGRAM, "utf-8")
+    command = [sys.executable, "-m", "graphdbg", "sweep", "p.gd", "--data", "d.npz", "--jobs", "2",
+               "--lr", "1e-3:1e-2:lin:5000", "--epochs", "2", "-o", "out"]  # fmt: skip
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    table = tmp_path / "out" / "trials.csv"
+    try:
+        _until(table.exists)
+        workers = _children(process.pid)
+        process.send_signal(getattr(signal, name))
+        assert process.wait(60) == code
+    finally:
+        process.kill()
+    rows = list(csv.DictReader(table.read_text("utf-8").splitlines()))
+    assert rows and all(float(row["loss"]) > 0 and not row["error"] for row in rows)
+    assert len(workers) >= 2
+    _none_is_left(lambda: [each for each in workers if _is_alive(each)])
+
+
+def test_a_sweep_s_place_is_tried_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("d.npz", X=np.ones((4, 2)), y=np.ones(4))
+    Path("p.gd").write_text(PROGRAM, "utf-8")
+    words = ["sweep", "p.gd", "--data", "d.npz", "--epochs", "1000000000", "--lr", "1e-9,1e-8"]
+    assert main([*words, "-o", "d.npz"]) == 2
+    assert "cannot write" in capsys.readouterr().err
+
+
+def _children(number: int) -> list[int]:
+    """The processes that a process has started."""
+    command = ["ps", "-o", "pid=", "--ppid", str(number)]
+    return [int(each) for each in subprocess.run(command, capture_output=True).stdout.split()]
+
+
+def _is_alive(number: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{number}/stat").read_text("utf-8").split(")")[-1].split()[0]
+    except OSError:
+        return False
+
+
+def _until(is_so: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if is_so():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it never came")
+
+
+def _none_is_left(left: Callable[[], list[Any]]) -> None:
+    _until(lambda: not left())
 
 
 def test_spans_and_lists() -> None:
