@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from app_driver import drive, press, screen_text, settled
 from graphdbg_tui.app import Debugger
-from graphdbg_tui.screens.curves import MOST_POINTS, Curves, thinned
+from graphdbg_tui.screens.curves import MOST_POINTS, MOST_TICKS, Curves, thinned, whole_ticks
 
 import graphdbg as gd
 from graphdbg.training.runs import Run
@@ -74,6 +74,43 @@ def test_a_session_of_one_step_has_no_curves() -> None:
             assert "this session is of one step" in screen_text(app)
 
     drive(lambda: gd.Session(gd.parse("f = x^2"), {"x": 1.0}), script)
+
+
+def test_names_stand_above_the_plots_and_ticks_at_whole_iterations(run: Run) -> None:
+    async def script(app: Debugger, pilot: Any) -> None:
+        await press(pilot, "m")
+        await pilot.pause(0.2)
+        lines = screen_text(app).split("\n")
+        names = [at for at, line in enumerate(lines) if "⠒⠒ training" in line or "⠒⠒ w " in line]
+        assert len(names) == 3
+        for at in names:  # no name within a plot, where it would cover a curve
+            assert "┌" in lines[at + 1]
+        ticks = [line for line in lines if line.split()[2:6] == ["0", "10", "20", "30"]]
+        assert len(ticks) == 3
+
+    drive(opener(run), script, size=(110, 40))
+
+
+def test_ticks_are_whole_and_few() -> None:
+    for last in (0, 1, 2, 7, 39, 99, 1234, 50_000, 10**9):
+        ticks = whole_ticks(last)
+        assert ticks[0] == 0 and len(ticks) <= MOST_TICKS + 1
+        assert len({b - a for a, b in zip(ticks, ticks[1:])}) <= 1 and ticks[-1] <= last
+        assert len(ticks) > 2 or last < 2
+
+
+def test_a_weight_without_a_ratio_is_left_out_of_the_curves() -> None:
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    first = gd.train(LINE, (X, X @ [1.0, 2.0, 3.0]), epochs=1)  # both begin as 0
+    assert set(first.epochs[0].ratios.values()) == {None}
+
+    async def script(app: Debugger, pilot: Any) -> None:
+        await press(pilot, "m")
+        await pilot.pause(0.2)
+        ratios = screen_text(app).split("size of update")[1]
+        assert "⠒⠒" not in ratios.split("\n")[0]
+
+    drive(opener(first), script, size=(110, 40))
 
 
 def test_long_curves_arethinned() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
+from textual.widgets import Static
 from textual_plotext import PlotextPlot
 
 from ..widgets.panes import Rows
@@ -21,6 +24,9 @@ MOST_POINTS = 600  # of a curve: a terminal has no more columns of dots
 MOST_PARAMETERS = 5  # whose curves are told apart
 Curve = tuple[str, Sequence[tuple[float, float]]]
 SMALLEST = 1e-300  # what a logarithm shows of 0
+MOST_TICKS = 6  # of an axis of iterations, beside that of 0
+# Of the curves, readable on dark and on light; their names stand above the plot, over no curve.
+COLOURS = ((74, 137, 243), (224, 123, 57), (63, 166, 106), (168, 111, 216), (212, 90, 106))
 
 
 class Curves(ModalScreen[None]):
@@ -41,6 +47,7 @@ class Curves(ModalScreen[None]):
         with Vertical(id="curves"):
             yield Rows("", "curves-now")
             for name in ("loss", "norms", "ratios"):
+                yield Static(id=f"names-{name}", classes="names")
                 yield PlotextPlot(id=f"plot-{name}")
 
     def on_mount(self) -> None:
@@ -67,11 +74,17 @@ class Curves(ModalScreen[None]):
         widget = self.query_one(f"#plot-{name}", PlotextPlot)
         plot = widget.plt
         plot.clear_figure()
-        plot.title(title)
-        for label, points in curves:
+        told = Text(title)
+        for (label, points), colour in zip(curves, COLOURS, strict=False):
             if points:
                 xs, ys = [x for x, _ in points], [y for _, y in points]
-                plot.plot(xs, ys, label=label, marker="braille")
+                plot.plot(xs, ys, color=colour, marker="braille")
+                told.append(f"   ⠒⠒ {label}", f"rgb{colour}".replace(" ", ""))
+        self.query_one(f"#names-{name}", Static).update(told)
+        over = self.session.iterations
+        assert over is not None
+        ticks = whole_ticks(over.last)
+        plot.xticks([float(at) for at in ticks], [f"{at:,}" for at in ticks])
         plot.vline(self.session.iteration, "orange")
         widget.refresh()
 
@@ -94,6 +107,17 @@ def _by_parameter(run: Any, what: str) -> list[Curve]:
         (name, [(at, _log(value)) for at, value in points if value is not None])
         for name, points in found.items()
     ]
+
+
+def whole_ticks(last: int) -> list[int]:
+    """Iterations from 0 to the last one for ticks: 1, 2 or 5 times a power of ten apart.
+
+    >>> whole_ticks(3), whole_ticks(39), whole_ticks(50_000)
+    ([0, 1, 2, 3], [0, 10, 20, 30], [0, 10000, 20000, 30000, 40000, 50000])
+    """
+    sizes = (factor * 10**power for power in itertools.count() for factor in (1, 2, 5))
+    step = next(size for size in sizes if last // size <= MOST_TICKS)
+    return list(range(0, last + 1, step))
 
 
 def thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
