@@ -36,7 +36,7 @@ TRUTH = "checkpoint.npz"
 TRIED = "file"  # what `ready_folder` makes to find out, and removes
 GOING_ON = "not ended"  # what a run that is saved on the way has stopped for
 FIRST, MOST = 1.0, 10.0  # seconds to the first save, and at most between two
-SHARE = 0.01  # of the time, that saves may take; the tables beside may take as much again
+SHARE = 0.01  # of the time, that saves may take, and those with the tables of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +132,14 @@ class Folder:
         return time.monotonic() - at >= (self.pace.seconds or self._wait)
 
     def save(self, run: Run) -> None:
-        """Save the run, which goes on; the tables beside as often as they cost no more."""
+        """Save the run, which goes on, and the tables beside as often as they cost little."""
         begin = time.monotonic()
         made = self._tables(run, GOING_ON) if begin >= self._tables_at else {}
         self._save(run, made, GOING_ON)
         now = time.monotonic()
         if made:
             self._tables_at = now + (now - begin) / SHARE
-        else:
-            self._wait = min(max((now - begin) / SHARE, FIRST), MOST)
+        self._wait = min(max((now - begin) / SHARE, FIRST), MOST)
         self._saved = (now, len(run.epochs))
 
     def finish(self, run: Run) -> None:

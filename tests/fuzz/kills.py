@@ -11,6 +11,7 @@ epochs, best epoch, findings. Prints a line for each kind, and exits with 1 wher
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 import shutil
@@ -105,10 +106,13 @@ def contents(place: Path) -> dict[str, bytes]:
 def expected(case: Case, place: Path) -> tuple[dict[str, bytes], float]:
     """What an undisturbed run leaves, and how many seconds it takes."""
     Case(None, epochs=1).run(place.with_name(place.name + ".first"))  # children import nothing
-    begin = time.perf_counter()
-    if code := ended(child(lambda: case.run(place))):
-        raise AssertionError(f"the undisturbed run ended with {code}")
-    return contents(place), time.perf_counter() - begin
+    shortest = math.inf
+    for at in range(3):
+        begin, each = time.perf_counter(), place.with_name(f"{place.name}.{at}")
+        if code := ended(child(lambda each=each: case.run(each))):  # type: ignore[misc]
+            raise AssertionError(f"the undisturbed run ended with {code}")
+        shortest = min(shortest, time.perf_counter() - begin)
+    return contents(each), shortest
 
 
 def killed(case: Case, place: Path, seconds: float, rng: random.Random) -> int:
@@ -118,7 +122,9 @@ def killed(case: Case, place: Path, seconds: float, rng: random.Random) -> int:
         number = child(lambda: case.run(place))
         time.sleep(rng.uniform(0, seconds))
         os.kill(number, signal.SIGKILL)
-        kills += ended(number) == -signal.SIGKILL
+        if ended(number) == 0:
+            break  # it was faster
+        kills += 1
     if code := ended(child(lambda: case.run(place))):
         raise AssertionError(f"the last resume ended with {code}")
     return kills
@@ -211,6 +217,7 @@ def random_kills(case: Case, times: int, seed: int, folder: Path) -> tuple[int, 
         else:
             shutil.rmtree(place)
         kills += count[0]
+        print(f"run {at + 1} of {times}, {kills} kills, {len(wrong)} differ", file=sys.stderr)
     return kills, wrong
 
 
