@@ -92,7 +92,7 @@ def _called(r: Reader, func: ast.Name, tree: ast.Call) -> Any:
         return found
     if func.id in r.given:
         return r.lookup(func.id, func)
-    function = find_function(func.id)
+    function = find_function(func.id, r.scope.from_library)
     if function is None:
         if func.id == "print":
             r.fail("print is not in the language: every node is shown", func, UnsupportedError)

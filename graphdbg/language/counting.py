@@ -98,8 +98,9 @@ class _Count:
         """Of the function that is called by its name."""
         if not isinstance(tree, ast.Name) or tree.id in self.local:
             return 0
-        found = self.function.scope.find(tree.id)
-        found = find_function(tree.id) if found is MISSING else found
+        scope = self.function.scope
+        found = scope.find(tree.id)
+        found = find_function(tree.id, scope.from_library) if found is MISSING else found
         return least_calls(found, self.known) if isinstance(found, Function) else 0
 
 

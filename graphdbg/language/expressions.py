@@ -159,7 +159,7 @@ def unary(r: Reader, tree: ast.UnaryOp) -> Any:
     if op is ast.UAdd:
         return value if type(value) is Ref or is_number(value) else r.tape.ref(value)
     if op is ast.Not and type(value) is not Ref:
-        return not value
+        return not _decided(r, value, tree.operand)
     return r.tape.map("eq", r.tape.ref(value), 0)
 
 
@@ -203,7 +203,7 @@ def boolean(r: Reader, tree: ast.BoolOp) -> Any:
     for part in tree.values:
         value = r.value(part)
         if type(value) is not Ref:
-            if bool(value) != conjunction:
+            if bool(_decided(r, value, part)) != conjunction:
                 return value
             last = value
             continue
@@ -220,12 +220,17 @@ def choice(r: Reader, tree: ast.IfExp) -> Any:
     """`a if c else b`: one of them where c is known while reading, else `where(c, a, b)`."""
     test = r.value(tree.test)
     if type(test) is not Ref:
-        if isinstance(test, Size):
-            r.fail(f"whether {test} is 0 is not known while reading", tree.test, UnsupportedError)
-        return r.value(tree.body if test else tree.orelse)
+        return r.value(tree.body if _decided(r, test, tree.test) else tree.orelse)
     yes, no = r.node(tree.body), r.node(tree.orelse)
     r.point(tree)
     return r.tape.map("where", test, yes, no)
+
+
+def _decided(r: Reader, value: Any, tree: ast.expr) -> Any:
+    """A static value whose truth is asked for, which is not known of a named dimension."""
+    if isinstance(value, Size):
+        r.fail(f"whether {value} is 0 is not known while reading", tree, UnsupportedError)
+    return value
 
 
 # --------------------------------------------------------------------------- names, literals

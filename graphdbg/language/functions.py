@@ -21,14 +21,24 @@ from .syntax import definition
 from .tape import Tape, elementwise
 from .values import Function, Native, Ref, Scope, count_of, is_number
 
+# Called in the library's own texts alone. A proof takes `guard` for 1, because there both branches
+# that it chooses between are the same function: a promise that nobody else can be held to.
+INTERNAL = frozenset(("guard", "guarded_log", "scores_behind", "parameter"))
+
 
 @lru_cache(maxsize=None)
-def find_function(name: str) -> Native | Function | None:
+def find_function(name: str, from_library: bool = False) -> Native | Function | None:
     """The function called `name`, built in or from the library; None when there is none.
+
+    `from_library` says that a text of the library asks, which knows the internal ones too.
 
     >>> find_function("softmax").name
     'softmax'
+    >>> find_function("guard") is None
+    True
     """
+    if name in INTERNAL and not from_library:
+        return None
     native = NATIVES.get(name)
     if native is not None:
         return native
@@ -39,14 +49,14 @@ def find_function(name: str) -> Native | Function | None:
 
 
 def is_function(name: str) -> bool:
-    """Whether there is a function called `name`."""
-    return name in NATIVES or name in library.names()
+    """Whether there is a function called `name`, outside of the library's own texts."""
+    return name not in INTERNAL and (name in NATIVES or name in library.names())
 
 
 @lru_cache(maxsize=1)
 def function_names() -> tuple[str, ...]:
-    """The names of all functions."""
-    return (*NATIVES, *sorted(library.names()))
+    """The names of all functions, but for the library's own."""
+    return tuple(name for name in (*NATIVES, *sorted(library.names())) if name not in INTERNAL)
 
 
 # ---------------------------------------------------------------------------------- small ones

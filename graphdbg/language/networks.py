@@ -12,6 +12,7 @@ from ..errors import GraphError, LimitError, UnknownNameError
 from ..tape.graph import Graph, suggestion
 from ..tape.limits import NODES
 from ..tape.scalars import TABLE
+from .functions import is_function
 from .parser import parse
 
 LOSSES = ("mse", "cross_entropy", "softmax_cross_entropy", "binary_cross_entropy",
@@ -110,7 +111,8 @@ def _check(
             raise GraphError(
                 f"a size is a whole number of 1 or more; found {size!r} in {list(sizes)}"
             )
-    activations = {name for name, row in TABLE.items() if row.arity == 1} | library.names()
+    known = {name for name, row in TABLE.items() if row.arity == 1} | library.names()
+    activations = set(filter(is_function, known))
     if activation not in activations:
         hint = suggestion(activation, activations)
         raise UnknownNameError(f"no activation function named '{activation}'{hint}")

@@ -271,7 +271,7 @@ class Reader:
         if name not in self.given:
             if name in CONSTANTS:
                 return CONSTANTS[name]
-            function = find_function(name)
+            function = find_function(name, self.scope.from_library)
             if function is not None:
                 return function
         return self.free_name(name, tree)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from .syntax import Chunk
 
 SHOWN = 20  # entries of a list that is written out in a message
 MAX_COMPARED = 1_000_000  # entries of lists that are compared
+UNKNOWN = "a dimension known by name has no number yet"
 MAX_BITS = 1000  # of a whole number: beyond 1023 bits it is no floating-point number any more
 
 
@@ -173,6 +174,11 @@ _COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.In: lambda a, b: a in b, ast.NotIn: lambda a, b: a not in b,
 }  # fmt: skip
 
+_EQUALITIES: Mapping[type[ast.cmpop], str] = {
+    ast.Eq: "==", ast.NotEq: "!=", ast.Is: "is", ast.IsNot: "is not", ast.In: "in",
+    ast.NotIn: "not in",
+}  # fmt: skip
+
 
 def _exact_quotient(a: Any, b: Any) -> Any:
     """`n*d // n` is the dimension d; where nothing divides exactly, it is no dimension."""
@@ -216,16 +222,74 @@ def _short(number: int) -> str:
 
 
 def compare(op: type[ast.cmpop], a: Any, b: Any) -> Any:
-    """The truth of `a op b` for static values; SourceError where named sizes are to be ordered."""
+    """The truth of `a op b` for static values.
+
+    Raises SourceError where it depends on what number a named size is: n is not always above 1,
+    and it is not always another number than 1 either.
+    """
     if isinstance(a, Size) or isinstance(b, Size):
         if op in (ast.Lt, ast.LtE, ast.Gt, ast.GtE):
-            raise SourceError(
-                f"cannot order {a} and {b}: a dimension known by name has no number yet"
-            )
+            raise SourceError(f"cannot order {a} and {b}: {UNKNOWN}")
     if max(count_entries(a), count_entries(b)) > MAX_COMPARED:
         if not (op in (ast.In, ast.NotIn) and isinstance(b, range) and isinstance(a, int)):
             raise SourceError(f"lists of more than {MAX_COMPARED} values, the limit, are compared")
+    if op in _EQUALITIES and (_has_size(a) or _has_size(b)):
+        equal = _is_in(a, b) if op in (ast.In, ast.NotIn) else _are_equal(a, b)
+        if equal is None:
+            raise SourceError(f"cannot tell whether {_as_text(a)} {_EQUALITIES[op]} "
+                              f"{_as_text(b)}: {UNKNOWN}")  # fmt: skip
+        return equal == (op in (ast.Eq, ast.Is, ast.In))
     try:
         return _COMPARE[op](a, b)
     except TypeError as error:
         raise SourceError(f"cannot compare {describe(a)} with {describe(b)}") from error
+
+
+def _has_size(value: Any) -> bool:
+    """Whether a dimension that is known by name is, or is in, a value."""
+    if isinstance(value, (list, tuple)):
+        return any(map(_has_size, value))
+    return isinstance(value, Size)
+
+
+def _are_equal(a: Any, b: Any) -> bool | None:
+    """Whether two static values are equal; None where that depends on a named size's number."""
+    for kind in (list, tuple):
+        if isinstance(a, kind) and isinstance(b, kind):
+            if len(a) != len(b):
+                return False
+            return _all_known(_are_equal(one, other) for one, other in zip(a, b, strict=True))
+    if not (isinstance(a, Size) or isinstance(b, Size)):
+        return bool(a == b)
+    if not (is_number(a) and is_number(b)):
+        return False
+    if isinstance(a, float) or isinstance(b, float):
+        return None
+    gap = a - b
+    return None if isinstance(gap, Size) else gap == 0
+
+
+def _is_in(a: Any, b: Any) -> bool | None:
+    """Whether a value is among others; None where that depends on a named size's number."""
+    if not isinstance(b, (list, tuple, range)):
+        raise SourceError(f"cannot compare {describe(a)} with {describe(b)}")
+    if isinstance(b, range):
+        return None if isinstance(a, Size) else False
+    missing = _all_known(
+        None if found is None else not found for found in (_are_equal(a, each) for each in b)
+    )
+    return None if missing is None else not missing
+
+
+def _all_known(parts: Iterable[bool | None]) -> bool | None:
+    """Whether all hold: False where one does not, else None where one is not known."""
+    result: bool | None = True
+    for part in parts:
+        if part is False:
+            return False
+        result = result and part
+    return result
+
+
+def _as_text(value: Any) -> str:
+    return str(value) if is_number(value) else describe(value)
