@@ -200,6 +200,8 @@ def measure(
         inner = [counts[tape.shapes[arg]] for arg in tape.args[node]]
         own = 0 if _is_view(tape, node) and size < LONGEST_AXIS else NUMBER * size
         beside, work = _effort(op, tape, node, size, inner, dims)
+        if not own and dead is None:
+            beside = NUMBER * size  # who looks at a view, for what is not finite, copies it
         products, temporary = products + work, max(temporary, beside)
         if dead is None:
             kept += own
