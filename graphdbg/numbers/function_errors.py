@@ -103,7 +103,7 @@ def _sum(a: Array, b: Array, e: Errors, y: Array, kind: Arithmetic) -> Array:
 def _mul(x: Any, e: Errors, y: Array, kind: Arithmetic) -> Array:
     a, b = np.abs(x[0]), np.abs(x[1])
     exact = (_short(a) & _short(b)) | _plain(a) | _plain(b)
-    small = (np.abs(y) < kind.lost) & ~(exact & (e[0] == 0) & (e[1] == 0))
+    small = (np.abs(y) < kind.lost) & np.logical_not(exact & (e[0] == 0) & (e[1] == 0))
     own = np.where(exact, 0, kind.unit * np.abs(y)) + np.where(small, 4 * SMALLEST, 0.0)
     return np.asarray(_times(a, e[1]) + _times(b, e[0]) + _times(e[0], e[1]) + own)
 
@@ -237,7 +237,7 @@ def _extreme(x: Any, e: Errors, y: Array, kind: Arithmetic, sign: int) -> Array:
 def _comparison(x: Any, e: Errors, y: Array, kind: Arithmetic) -> Array:
     """1 where the sides may be in the other order, or equal."""
     within = e[0] + e[1]
-    near = (within > 0) & ~(np.abs(x[0] - x[1]) > within)
+    near = (within > 0) & np.logical_not(np.abs(x[0] - x[1]) > within)
     return np.where(near & (x[0] != x[1]) if kind.trusting else near, 1.0, 0.0)
 
 

@@ -154,7 +154,7 @@ def _errors(
 
 def _selected(axes: tuple[int, ...], x: Sequence[Array], e: Sequence[Array]) -> Array:
     """1 for the entries that may be the extreme one, where several may; else 0."""
-    near = ~(np.abs(x[0] - x[1]) > e[0] + e[1])
+    near = np.logical_not(np.abs(x[0] - x[1]) > e[0] + e[1])
     several = np.sum(near, axis=axes, keepdims=True) > 1
     off = np.any(near & ((e[0] > 0) | (e[1] > 0)), axis=axes, keepdims=True)
     return np.where(near & several & off, 1.0, 0.0)
