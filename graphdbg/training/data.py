@@ -87,7 +87,7 @@ class Data:
 
         >>> data = Data({"x": np.arange(5.0)}, first=2)  # a CSV file with a header
         >>> place = 1
-        >>> data.sample(2, 0, 0, place) == 2 + data.batch(2, 0, 0)["x"][place]
+        >>> float(data.sample(2, 0, 0, place)) == 2 + float(data.batch(2, 0, 0)["x"][place])
         True
         """
         if size is not None and size < self.count:

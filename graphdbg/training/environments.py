@@ -22,7 +22,7 @@ def environment() -> dict[str, str]:
     """Machine, versions and BLAS threads of this process, as words by what they are of.
 
     >>> sorted(environment())[:3]
-    ['BLAS', 'BLAS threads', 'Python']
+    ['BLAS', 'BLAS threads', 'NumPy']
     """
     found = {
         "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
