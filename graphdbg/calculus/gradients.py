@@ -21,8 +21,7 @@ from ..tape.programs import Program, graph_of
 from ..tape.sizes import Shape, to_text
 
 BACKWARD = PHASES.index("backward")
-FREE = ("Real", "Positive")  # domains of inputs that are differentiated by, as on the command line
-DIFFERENTIABLE = ("Real", "Positive", "Probability", "OneHot")
+DIFFERENTIABLE = (*ops.FREE, "Probability", "OneHot")
 
 
 class Site(NamedTuple):
@@ -80,7 +79,7 @@ def differentiated(graph: Graph, of: str | None) -> Graph:
             f"`of`, such as {scalars[-1]}"
         )
     target = of or (scalars[0] if scalars else None)
-    free = [name for name in graph.inputs if graph[name].op.domain in FREE]  # type: ignore[attr-defined]
+    free = [name for name in graph.inputs if graph[name].op.kind in ops.FREE]  # type: ignore[attr-defined]
     return graph if target is None or not (free or of) else grad(graph, target, free or None)
 
 
@@ -101,7 +100,7 @@ def names_of(graph: Graph, wrt: Iterable[str] | str | None) -> list[str]:
         found = [
             graph.names[at]
             for at in graph.input_ids
-            if graph.ops[at].domain in DIFFERENTIABLE  # type: ignore[attr-defined]
+            if graph.ops[at].kind in DIFFERENTIABLE  # type: ignore[attr-defined]
         ]
         if not found:
             raise DifferentiationError("the graph has no real-valued input to differentiate by")

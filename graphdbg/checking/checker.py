@@ -286,7 +286,7 @@ def _with_passes(
 
 def _continuous(graph: Graph) -> list[int]:
     """The inputs that can be moved a little."""
-    return [at for at in graph.input_ids if graph.ops[at].domain in DIFFERENTIABLE]  # type: ignore[attr-defined]
+    return [at for at in graph.input_ids if graph.ops[at].kind in DIFFERENTIABLE]  # type: ignore[attr-defined]
 
 
 def _given(gradients: Gradients, point: Mapping[str, Any]) -> dict[str, Array]:

@@ -109,12 +109,16 @@ class Group:
         return np.concatenate(parts).astype(float, copy=False) if parts else np.zeros(0)
 
     def scale(self, values: Values) -> Array:
-        """How far each entry can be moved: by its size where it is positive, else by 1 at least."""
+        """How far each entry can be moved: by its size where it is positive, else by 1 at least,
+        and no further than to the next end of its interval."""
         parts = []
         for at in self.sources:
             op, size = self.graph.ops[at], np.abs(np.ravel(values[at]))
-            positive = getattr(op, "domain", "Real") in ("Positive", "Probability")
-            parts.append(np.where(size > 0, size, 1) if positive else np.maximum(size, 1))
+            if isinstance(op, ops.Input) and op.positive:
+                size = np.where(size > 0, size, 1)
+            else:
+                size = np.maximum(size, 1)
+            parts.append(np.minimum(size, _room(op, np.ravel(values[at]))))
         return np.exp2(np.round(np.log2(np.concatenate(parts))))  # h and x ± h without rounding
 
     def run(self, values: Values, dims: Dims, stack: Array) -> Array:
@@ -168,3 +172,12 @@ def noise_at(group: Group, values: Values, dims: Dims, rng: Any) -> float:
     if group.probe.kinked:
         jitter = jitter[jitter < LEAP * floor]  # at equal operands a comparison jumps: no rounding
     return float(np.max(jitter[np.isfinite(jitter)], initial=floor))
+
+
+def _room(op: ops.Op, x: Array) -> Array:
+    """How far it is from each entry to the nearer end of its interval; inf where it has none."""
+    low, high = (op.ends if isinstance(op, ops.Input) else None) or (-np.inf, np.inf)
+    if not np.isfinite(high):  # what is positive moves by its own size
+        return np.full(x.shape, np.inf)
+    room = np.minimum(x - low, high - x)
+    return np.where(room > 0, room, np.inf)

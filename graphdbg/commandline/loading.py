@@ -21,6 +21,7 @@ from ..language.parser import parse
 from ..numbers.assignments import Array, read_assignments
 from ..numbers.evaluator import bind
 from ..numbers.sampling import sample
+from ..tape import ops
 from ..tape.graph import Graph, suggestion
 from ..tape.limits import NODES
 
@@ -30,7 +31,6 @@ UNSHAPED = (
     "; inputs without a shape are scalars: declare them (x: Real[4]), "
     "give --shape x=4, or give values (x='[1, 2, 3, 4]')"
 )
-FREE = ("Real", "Positive")  # domains of inputs that are differentiated by, unless others are named
 MOST_NAMES = 8  # that an error lists
 
 
@@ -86,7 +86,7 @@ def listed(words: str | None) -> list[str] | None:
 
 def chosen(graph: Graph, words: str | None) -> list[str] | None:
     """The names to differentiate by: those given, or the inputs that are not labels."""
-    free = [name for name in graph.inputs if graph[name].op.domain in FREE]  # type: ignore[attr-defined]
+    free = [name for name in graph.inputs if graph[name].op.kind in ops.FREE]  # type: ignore[attr-defined]
     return listed(words) or free or None
 
 

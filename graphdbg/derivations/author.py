@@ -116,7 +116,7 @@ class _Author:
         for at in self._inputs():
             op = self.plan.graph.ops[at]
             assert isinstance(op, ops.Input)
-            said = DOMAINS.get(op.domain, "")
+            said = DOMAINS.get(op.domain if op.shape or op.ends is None else "", "")
             if len(op.shape) > 1 and op.domain in ("OneHot", "Probability"):
                 said = f"each row {said}"
             yield Given(expressions.located(op.name, op.shape, op.domain), said)

@@ -162,13 +162,20 @@ def of_space(shape: Shape, domain: str = "Real") -> Expression:
     >>> of_space((4, 3)).text, of_space((4,)).latex
     ('ℝ^(4×3)', '\\\\mathbb{R}^{4}')
     """
-    text, latex = _SETS[domain]
+    text, latex = _SETS.get(domain) or _interval(domain)
     if not shape:
         return Expression(text, latex)
     power = "×".join(str(dim) for dim in shape)
     power = power if power.isalnum() else f"({power})"
     sizes = r" \times ".join(_size(dim) for dim in shape)
     return Expression(f"{text}^{power}", f"{latex}^{{{sizes}}}")
+
+
+def _interval(domain: str) -> tuple[str, str]:
+    """The ends of `Interval[-1, 1]`, as a set."""
+    low, high = domain.removeprefix("Interval[").removesuffix("]").split(", ")
+    ends = f"{low}, {high}".replace("-", "−")
+    return f"[{ends}]", rf"\left[{low}, {high}\right]"
 
 
 def _size(dim: Dim) -> str:

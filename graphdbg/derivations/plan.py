@@ -103,7 +103,7 @@ def _moving(tape: Graph, target: int) -> set[int]:
     for at in range(target + 1):
         op = tape.ops[at]
         if isinstance(op, ops.Input):
-            if op.domain in ("Real", "Positive"):
+            if op.kind in ops.FREE:
                 found.add(at)
         elif not found.isdisjoint(tape.args[at]) and not _is_flat(op):
             found.add(at)

@@ -7,6 +7,7 @@ these rules.
 from __future__ import annotations
 
 import ast
+import math
 from typing import Any
 
 from ..errors import ShapeError, SourceError, UnknownNameError, UnsupportedError
@@ -117,10 +118,12 @@ def _agree(given: Shape, declared: Shape) -> bool:
 
 
 def _declaration(r: Reader, annotation: ast.expr) -> tuple[str, Shape]:
-    """The domain and shape of `Real`, `Real[4]`, `OneHot[n, k]`."""
-    head, index = annotation, None
-    if isinstance(annotation, ast.Subscript):
-        head, index = annotation.value, annotation.slice
+    """The domain and shape of `Real`, `Real[4]`, `OneHot[n, k]`, `Interval[0, 1][n]`."""
+    head: ast.expr = annotation
+    brackets: list[ast.expr] = []
+    while isinstance(head, ast.Subscript):
+        brackets.insert(0, head.slice)
+        head = head.value
     domain = head.id if isinstance(head, ast.Name) else ""
     if domain not in ops.DOMAINS:
         shown = r.chunk.span(head).text  # type: ignore[union-attr]
@@ -130,10 +133,43 @@ def _declaration(r: Reader, annotation: ast.expr) -> tuple[str, Shape]:
             head,
             UnknownNameError,
         )
-    if index is None:
-        return domain, ()
-    parts = index.elts if isinstance(index, ast.Tuple) else [index]
+    if domain == "Interval":
+        domain, brackets = _interval(r, brackets[:1], annotation), brackets[1:]
+    if len(brackets) > 1:
+        r.fail("a shape stands in one pair of square brackets: x: Real[n, 3]", annotation)
+    parts = [part for each in brackets for part in _in_brackets(each)]
     return domain, tuple(_declared_size(r, part) for part in parts)
+
+
+def _in_brackets(index: ast.expr) -> list[ast.expr]:
+    return index.elts if isinstance(index, ast.Tuple) else [index]
+
+
+def _interval(r: Reader, ends: list[ast.expr], annotation: ast.expr) -> str:
+    """The domain between two numbers, as the tape writes it."""
+    numbers = [_end(each) for index in ends for each in _in_brackets(index)]
+    domain = f"Interval[{', '.join(map(repr, numbers))}]"
+    if ops.interval(domain) is None:
+        r.fail(
+            "an interval is declared by its two ends, the lower number first, and then its shape: "
+            "x: Interval[0, 1] or x: Interval[0, 1][n]",
+            annotation,
+        )
+    return domain
+
+
+def _end(tree: ast.expr) -> int | float | None:
+    """A number as it stands there, with its sign; None where it is something else."""
+    match tree:
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+            return -value
+        case ast.Name(id="pi" | "π"):
+            return math.pi
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Name(id="pi" | "π")):
+            return -math.pi
+    return None
 
 
 def _declared_size(r: Reader, tree: ast.expr) -> Any:

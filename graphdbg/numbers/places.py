@@ -26,11 +26,12 @@ from .sampling import carriers, fits, label_limits, sizes_for
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator
+Ends = tuple[float, float]
 Real = Callable[[tuple[int, ...]], Array]  # draws the real numbers of an array
 
 MAGNITUDES = (1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1e3)
 SMALL_SIZES = (1, 2, 3, 5)
-SHARES = (0.5, 0.01, 0.99, 0.3, 1e-6)  # of a single probability
+SHARES = (0.5, 0.01, 0.99, 0.3, 1e-6)  # of the way from one end of an interval to the other
 CONSTANTS = 24  # of a graph that points are laid around
 LAID = 80  # numbers around them
 KINKS = 12
@@ -39,7 +40,6 @@ CLOSE = 1e-15  # relative: nearer to a kink there is no double
 ASIDE = (0.0, *(sign * d for d in (1e-9, 1e-6, 1e-4, 0.01, 0.1, 1.0) for sign in (1, -1)))
 NUDGES = (1e-6, 1e-6, 1e-6, 1e-6, 1e-10, 1e-10)  # relative
 NUDGED_FROM = 1e-3  # smaller values are nudged as this one
-FREE = ("Real", "Positive")
 ENTRY = "entry of a kink"  # an input's name; no program can use it: it has blanks
 DISTANCE = "distance to a kink"
 
@@ -107,7 +107,7 @@ class Places:
 
     def around_constants(self) -> Iterator[Place]:
         """All reals at a number near a constant, and one input (or one entry) there alone."""
-        free = [at for at in self.inputs if self._domain(at) in FREE]
+        free = [at for at in self.inputs if self._ends(at) is not None]
         for count, number in enumerate(self._numbers()):
             yield self.draw(_filled(number))
             alone = free[count % len(free)] if free else -1
@@ -126,10 +126,11 @@ class Places:
             point = dict(place.point)
             for at in self.inputs:
                 name = self._name(at)
-                if self._domain(at) in FREE or self._is_share(at):
+                ends = self._ends(at)
+                if ends is not None:
                     x = np.asarray(point[name], float)
                     step = size * np.maximum(np.abs(x), NUDGED_FROM) * rng.uniform(0.3, 1, x.shape)
-                    point[name] = x + step * rng.choice((-1, 1), x.shape)
+                    point[name] = _inside(ends, x + step * rng.choice((-1, 1), x.shape), x)
             yield Place(point, place.dims)
 
     # ---------------------------------------------------------------- drawing
@@ -153,15 +154,20 @@ class Places:
         if domain == "OneHot":
             classes = rng.integers(0, shape[-1], shape[:-1]) if shape else 0
             return np.asarray(np.eye(shape[-1])[classes] if shape else 1.0)
-        if domain == "Probability" and not self._is_share(at):
+        ends = self._ends(at)
+        if ends is None:
             weights = np.exp(3 * rng.normal(size=shape))
             return np.asarray(weights / np.sum(weights, axis=-1, keepdims=True))
-        if domain in ("Probability", "Interval"):
-            return rng.choice(SHARES, shape) if rng.random() < 0.7 else rng.random(shape)
         found = np.asarray(real(shape), float)
         if domain == "Positive":
             return np.where(found == 0, 1.0, np.abs(found))
-        return found
+        return _inside(ends, found, self._between(ends, shape)) if np.isfinite(ends[1]) else found
+
+    def _between(self, ends: Ends, shape: tuple[int, ...]) -> Array:
+        """Numbers of an interval: near its ends, in its middle, anywhere."""
+        rng = self.rng
+        share = rng.choice(SHARES, shape) if rng.random() < 0.7 else rng.random(shape)
+        return np.asarray(ends[0] + (ends[1] - ends[0]) * share)
 
     def real(self, size: float, sign: int) -> Real:
         """Numbers of one magnitude: of one sign, or of both."""
@@ -180,8 +186,11 @@ class Places:
         """The place with a whole input, or one entry of it, at a number."""
         name = self._name(at)
         x = np.array(place.point[name])
+        ends = self._ends(at) or (-np.inf, np.inf)
         if self._domain(at) == "Positive":
             number = abs(number) or 1.0
+        elif not ends[0] < number < ends[1]:
+            number = float(self._between(ends, ()))
         if x.size and self.rng.random() < 0.5:
             x.flat[self.rng.integers(x.size)] = number
         else:
@@ -194,11 +203,11 @@ class Places:
     def _domain(self, at: int) -> str:
         return "Label" if at in self.carriers.indices else str(self.graph.ops[at].domain)  # type: ignore[attr-defined]
 
-    def _is_share(self, at: int) -> bool:
-        """Whether an input holds single probabilities, which need not sum to 1."""
-        shape = self.graph.shapes[at]
-        domain = self._domain(at)
-        return domain == "Interval" or (domain == "Probability" and shape[-1:] in ((), (1,)))
+    def _ends(self, at: int) -> Ends | None:
+        """Between which numbers each entry of an input may lie; None where it is not free."""
+        op: Any = self.graph.ops[at]
+        ends: Ends | None = op.ends
+        return None if at in self.carriers.indices else ends
 
     # ---------------------------------------------------------------- constants
 
@@ -241,6 +250,13 @@ class Places:
             yield search.moved(root, direction, distance)
 
 
+def _inside(ends: Ends, wanted: Array, other: Array) -> Array:
+    """What is wanted where it lies between the ends, else the other."""
+    if ends == (-np.inf, np.inf):
+        return wanted
+    return np.where((ends[0] < wanted) & (wanted < ends[1]), wanted, other)
+
+
 def _filled(number: float) -> Real:
     return lambda shape: np.full(shape, number)
 
@@ -260,7 +276,8 @@ def kinks(graph: Graph, order: list[int]) -> list[Kink]:
     found: dict[Kink, None] = {}
     for at in order:
         op, args = graph.ops[at], graph.args[at]
-        if type(op) is ops.Input and op.domain in FREE or any(arg in moving for arg in args):
+        is_free = isinstance(op, ops.Input) and op.ends is not None
+        if is_free or any(arg in moving for arg in args):
             moving.add(at)
         if type(op) is not ops.Map or not any(arg in moving for arg in args):
             continue
@@ -296,7 +313,7 @@ class Newton:
             op.name
             for at in behind
             if type(op := graph.ops[at]) is ops.Input
-            and op.domain in FREE
+            and op.ends is not None
             and at not in places.carriers.indices
         ]
         if not names:
@@ -338,11 +355,11 @@ class Newton:
         return place, direction
 
     def moved(self, place: Place, direction: Mapping[str, Array], distance: float) -> Place:
-        """The place moved along a direction; what must be positive stays so."""
+        """The place moved along a direction; what has ends stays between them."""
         point = dict(place.point)
         for name, each in direction.items():
             with np.errstate(over="ignore", invalid="ignore"):
                 moved = np.asarray(point[name] + each * distance)
-            positive = self.graph.ops[self.graph.id(name)].domain == "Positive"  # type: ignore[attr-defined]
-            point[name] = np.where(moved > 0, moved, point[name]) if positive else moved
+            op: Any = self.graph.ops[self.graph.id(name)]
+            point[name] = _inside(op.ends, moved, point[name])
         return Place(point, place.dims)

@@ -15,18 +15,16 @@ from itertools import islice, permutations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..errors import ValueGivenError
 from ..tape import ops, scalars, sizes
 from ..tape.graph import Graph, cone, suggestion
 from ..tape.naming import describe
 from ..tape.sizes import Dim, Size, to_text
+from .draws import DOMINANT, WAYS, Array, Rng, ways
 from .evaluator import RULES, as_array, bind_dims
 from .work import require_room
-
-Array = NDArray[np.float64]
-Rng = np.random.Generator
 
 LARGEST = 2**48  # entries of an array: no machine addresses as many
 TRIES = 120  # draws before giving up; what half of the draws meet fails so once in 1e36 times
@@ -140,54 +138,6 @@ def _positive(graph: Graph) -> set[Size]:
     return {dim for dim in found if isinstance(dim, Size)}
 
 
-# ------------------------------------------------------------------ ways to draw
-
-
-def _scale(shape: tuple[int, ...]) -> float:
-    """Matrices shrink with their size, so that a product with them stays of the size of 1."""
-    return min(1.0, 1.5 / max(shape[-2:]) ** 0.5) if len(shape) > 1 and min(shape) else 1.0
-
-
-def _normal(rng: Rng, shape: tuple[int, ...]) -> Array:
-    return rng.normal(size=shape) * _scale(shape)
-
-
-def _between(low: float, high: float) -> Callable[[Rng, tuple[int, ...]], Array]:
-    return lambda rng, shape: rng.uniform(low, high, shape)
-
-
-def _dominant(rng: Rng, shape: tuple[int, ...]) -> Array:
-    """A well-conditioned matrix, not symmetric, whose symmetric part is positive definite."""
-    if len(shape) < 2 or shape[-1] != shape[-2]:
-        return _normal(rng, shape)
-    return 2 * np.eye(shape[-1]) + 0.7 * rng.normal(size=shape) / shape[-1] ** 0.5
-
-
-def _one_hot(rng: Rng, shape: tuple[int, ...]) -> Array:
-    if not shape:
-        return np.ones(())
-    classes = rng.integers(0, shape[-1], shape[:-1])
-    return np.asarray(classes[..., None] == np.arange(shape[-1]), float)
-
-
-def _probability(rng: Rng, shape: tuple[int, ...]) -> Array:
-    weights = rng.uniform(0.2, 1.0, shape)
-    return np.asarray(weights / np.sum(weights, axis=-1 if shape else None, keepdims=True))
-
-
-WAYS: dict[str, tuple[Callable[[Rng, tuple[int, ...]], Array], ...]] = {
-    "Real": (
-        _normal, _between(0.2, 1.2), _between(-0.5, 0.5), _between(1.2, 2.5), _dominant,
-        _between(-1.2, -0.2), _between(3.0, 6.0),
-    ),
-    "Positive": (_between(0.2, 2.0), _between(0.2, 0.8), _between(1.2, 2.5), _between(3.0, 6.0)),
-    "OneHot": (_one_hot,),
-    "Probability": (_probability,),
-    "Bool": (lambda rng, shape: rng.integers(0, 2, shape).astype(float),),
-}  # fmt: skip
-DOMINANT = WAYS["Real"].index(_dominant)
-
-
 @dataclass
 class Sampler:
     """Draws points of one graph, one after another, and learns how its inputs must be drawn."""
@@ -255,7 +205,7 @@ class Sampler:
         step = (attempt + 1) // PATIENCE
         for at in cone(self.graph, [trouble.node]):
             if at in self.way and self._domain(at) != "Label":
-                count = len(WAYS[self._domain(at)])
+                count = len(ways(self._domain(at)))
                 together = step < len(WAYS["Real"])
                 self.way[at] = step % count if together else int(self.rng.integers(count))
 
@@ -272,7 +222,7 @@ class Sampler:
             if self.limits[at] < 1 <= math.prod(shape):
                 raise ValueGivenError(f"'{name}' picks from an axis of size 0, which has no entry")
             return np.asarray(self.rng.integers(0, max(1, self.limits[at]), shape), float)
-        return np.asarray(WAYS[domain][self.way[at]](self.rng, shape), float)
+        return np.asarray(ways(domain)[self.way[at]](self.rng, shape), float)
 
     def _name(self, at: int) -> str:
         return self.graph.ops[at].name  # type: ignore[attr-defined]
@@ -360,7 +310,7 @@ def _inverted(graph: Graph, found: Carriers) -> set[int]:
 
 POLES = {"div": "b", "log": "a", "sqrt": "a", "log1p": "1 + a", "arcsin": "1 - a*a",
          "arccos": "1 - a*a"}  # fmt: skip
-CONTINUOUS = ("Real", "Positive", "Probability")
+CONTINUOUS = (*ops.FREE, "Probability")
 
 
 class Judge:
@@ -372,7 +322,7 @@ class Judge:
         self.moving = bytearray(len(graph))  # nodes that depend on a continuous input
         self.delicate: list[int] = []  # those of them that may sit near a kink or a pole
         for at, (op, args) in enumerate(zip(graph.ops, graph.args, strict=True)):
-            free = type(op) is ops.Input and op.domain in CONTINUOUS
+            free = type(op) is ops.Input and op.kind in CONTINUOUS
             self.moving[at] = free or any(self.moving[arg] for arg in args)
             if self.moving[at] and graph.phases[at] == 0 and _is_delicate(op):
                 self.delicate.append(at)

@@ -65,7 +65,7 @@ def _filled(shape: tuple[int, ...], make: Callable[[tuple[int, ...]], Poly]) -> 
 
 
 def _leaf(e: Entrywise, at: int, op: ops.Op, args: list[Entries]) -> Entries:
-    positive = getattr(op, "domain", "") in ("Positive", "Probability")
+    positive = isinstance(op, ops.Input) and op.positive
     algebra = e.arithmetic.algebra
     return _filled(e._shape(at), lambda index: algebra.leaf(at, index, positive=positive))
 

@@ -85,7 +85,7 @@ def declared_row_sums(graph: Graph) -> dict[tuple[int, int], RowSum]:
     found = {}
     for at in graph.input_ids:
         op = graph.ops[at]
-        if isinstance(op, ops.Input) and op.domain in ("OneHot", "Probability"):
+        if isinstance(op, ops.Input) and op.shape and op.domain in ("OneHot", "Probability"):
             found[at, len(op.shape) - 1] = RowSum(1, f"Σ {op.name} = 1 ({op.name}: {op.domain})")
     return found
 

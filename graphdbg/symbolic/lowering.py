@@ -49,7 +49,7 @@ class Lowering:
         """The entry of a node as an atom."""
         graph = self.graph
         op = graph.ops[node]
-        positive = getattr(op, "domain", "") in ("Positive", "Probability") or (
+        positive = (isinstance(op, ops.Input) and op.positive) or (
             type(op) is ops.Map and op.function in ("exp", "sigmoid", "softplus", "cosh")
         )
         return self.arithmetic.algebra.leaf(node, axes(len(graph.shapes[node])), positive=positive)

@@ -123,10 +123,17 @@ class Builder:
         )
 
     def input(self, name: str, shape: Shape = (), domain: str = "Real") -> int:
-        """The id of an input; ShapeError for an axis of size 0, which has nothing to look at."""
+        """The id of an input.
+
+        Raises ShapeError for an axis of size 0, which has nothing to look at, and for rows of one
+        probability, which would all be 1.
+        """
         if 0 in shape:
             raise ShapeError(_without_entries(name, shape), span=self.span)
-        at = self.emit(ops.Input(name, shape, domain))
+        op = ops.Input(name, shape, domain)
+        if ops.single_shares(op):
+            raise ShapeError(_always_one(name, shape), span=self.span)
+        at = self.emit(op)
         self.name(at, name)
         return at
 
@@ -253,6 +260,16 @@ class Builder:
             self.ops, self.args, self.shapes, self.spans, self.frames, self.origins, self.phases,
             self.names, self.aliases, tuple(self.calls), ids, self.passes, self.source, self.limit,
         )  # fmt: skip
+
+
+def _always_one(name: str, shape: Shape) -> str:
+    """Why `Probability[n, 1]` is refused, and what to write."""
+    whole, lead = (", ".join(map(str, each)) for each in (shape, shape[:-1]))
+    instead = f"Interval[0, 1][{lead}]" if lead else "Probability"
+    return (
+        f"'{name}' is Probability[{whole}]: each row sums to 1, so of one entry it is always 1; "
+        f"for independent probabilities write {name}: {instead}"
+    )
 
 
 def _without_entries(name: str, shape: Shape) -> str:

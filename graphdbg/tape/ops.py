@@ -9,13 +9,18 @@ Axes are counted from 0 and never negative here; the parser resolves negative on
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 from .sizes import Dim, Shape
 
+_NUMBER = r"(-?\d+(?:\.\d+)?(?:e[-+]?\d+)?)"
+_INTERVAL = re.compile(rf"Interval\[{_NUMBER}, {_NUMBER}\]", re.ASCII)
 Range = tuple[Dim, Dim, int]  # start, number of elements, step (never 0, may be negative)
-DOMAINS = ("Real", "Positive", "OneHot", "Probability", "Label", "Bool")
+DOMAINS = ("Real", "Positive", "OneHot", "Probability", "Interval", "Label", "Bool")
+FREE = ("Real", "Positive", "Interval")  # each entry is a real number of its own
 
 
 class Op:
@@ -26,11 +31,55 @@ class Op:
 
 @dataclass(frozen=True, slots=True)
 class Input(Op):
-    """A value from outside. `domain` is one of `DOMAINS` and says which values are meant."""
+    """A value from outside. `domain` is one of `DOMAINS` and says which values are meant.
+
+    An interval is written with its ends: `Interval[0, 1]`.
+    """
 
     name: str
     shape: Shape = ()
     domain: str = "Real"
+
+    @property
+    def kind(self) -> str:
+        """The domain's word, of an interval without its ends."""
+        return self.domain.partition("[")[0]
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Between which numbers each entry may lie; None where entries depend on each other, or
+        are whole.
+
+        >>> Input("p", (), "Probability").ends, Input("x", (3,), "Interval[-1, 2.5]").ends
+        ((0.0, 1.0), (-1.0, 2.5))
+        """
+        if self.domain == "Probability" and not self.shape:
+            return (0.0, 1.0)
+        return {"Real": (-math.inf, math.inf), "Positive": (0.0, math.inf)}.get(
+            self.domain
+        ) or interval(self.domain)
+
+    @property
+    def positive(self) -> bool:
+        """Whether every entry is positive."""
+        return self.domain == "Probability" or (self.ends is not None and self.ends[0] >= 0)
+
+
+@lru_cache(maxsize=256)
+def interval(domain: str) -> tuple[float, float] | None:
+    """The ends of a domain such as `Interval[0, 1]`; None where it is no interval, or an empty one.
+
+    >>> interval("Interval[0, 1]"), interval("Interval[1, 0]"), interval("Real")
+    ((0.0, 1.0), None, None)
+    """
+    found = _INTERVAL.fullmatch(domain)
+    low, high = map(float, found.groups()) if found else (0.0, 0.0)
+    return (low, high) if -math.inf < low < high < math.inf else None
+
+
+def single_shares(op: Op) -> bool:
+    """Whether an input holds rows of one probability each, which would all be 1."""
+    return isinstance(op, Input) and op.domain == "Probability" and op.shape[-1:] == (1,)
 
 
 @dataclass(frozen=True, slots=True)

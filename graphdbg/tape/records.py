@@ -237,6 +237,14 @@ def _choice(allowed: Iterable[str], expected: str) -> Callable[[Json, str], str]
     return read
 
 
+def _domain_in(found: Json, where: str) -> str:
+    if isinstance(found, str) and (
+        (found in ops.DOMAINS and found != "Interval") or ops.interval(found)
+    ):
+        return found
+    refuse(where, "a domain", found)
+
+
 def integer_in(found: Json, where: str) -> int:
     """The whole number at `where`."""
     return integers([found], where)[0]
@@ -302,7 +310,7 @@ def _ranges_in(found: Json, where: str) -> tuple[ops.Range, ...]:
 FIELDS: dict[str, tuple[Callable[[Any], Json], Callable[[Json, str], Any]]] = {
     "name": (str, _text_in),
     "shape": (shape_out, shape_in),
-    "domain": (str, _choice(ops.DOMAINS, "a domain")),
+    "domain": (str, _domain_in),
     "value": (_number_out, _number_in),
     "values": (lambda values: [_number_out(each) for each in values], _numbers_in),
     "size": (_dim_out, _dim_in),

@@ -84,6 +84,8 @@ def _names(graph: Graph) -> None:
             refuse("names", f"the input's own at node {at}, '{name}'", graph.given_names.get(at))
         if 0 in graph.shapes[at]:
             refuse(f"nodes.shape[{at}]", "an input's, with entries", to_text(graph.shapes[at]))
+        if ops.single_shares(graph.ops[at]):
+            refuse(f"nodes.shape[{at}]", "rows of several probabilities", to_text(graph.shapes[at]))
         if graph.frames[at] != NONE:
             refuse(f"nodes.frame[{at}]", "-1, for inputs stand outside of calls", graph.frames[at])
 

@@ -25,7 +25,8 @@ from ..tape.ops import Gather, Input
 from ..tape.sizes import Shape, names_in
 
 Array = NDArray[Any]
-TARGETS = ("Label", "OneHot", "Bool", "Probability")  # domains of what is to be predicted
+# domains of what is to be predicted
+TARGETS = ("Label", "OneHot", "Bool", "Probability", "Interval")
 USUAL_TARGETS = ("y", "Y", "t", "T", "target")
 MOST_CLASSES = 1_000  # where nothing else says how many; more are no classes
 
@@ -154,7 +155,7 @@ def roles(graph: Graph) -> tuple[str, str]:
     Raises GraphError where it is not clear which they are.
     """
     leading = [name for name in graph.inputs if _leads(graph[name].shape)]
-    found = [name for name in leading if graph[name].op.domain in TARGETS]  # type: ignore[attr-defined]
+    found = [name for name in leading if graph[name].op.kind in TARGETS]  # type: ignore[attr-defined]
     found = found or [name for name in leading if name in USUAL_TARGETS]
     if len(found) == 1:
         dim = graph[found[0]].shape[0]
