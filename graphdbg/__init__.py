@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .calculus.gradients import grad
+    from .checking import testing
     from .checking.checker import check
     from .compiling.compiler import compile
     from .derivations import derive
@@ -42,6 +43,7 @@ __all__ = [
     "parse",
     "prove",
     "render",
+    "testing",
     "to_dot",
     "to_html",
     "to_text",
@@ -51,6 +53,7 @@ __all__ = [
 
 _MODULES = {
     "checking.checker": ("check",),
+    "checking.testing": ("testing",),
     "compiling.compiler": ("compile",),
     "derivations": ("derive",),
     "errors": ("GraphError",),
@@ -72,7 +75,8 @@ def __getattr__(name: str) -> Any:
     """The public name, its module imported now (PEP 562): `import graphdbg` costs nothing."""
     if name not in _HOMES:
         raise AttributeError(f"module 'graphdbg' has no attribute '{name}'")
-    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    module = import_module(f".{_HOMES[name]}", __name__)
+    value = module if module.__name__.endswith(f".{name}") else getattr(module, name)
     globals()[name] = value
     return value
 

@@ -12,7 +12,7 @@ What a `StopGradient` holds back stays fixed in the differences, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,15 +29,14 @@ from ..tape.naming import describe
 from ..tape.programs import Program, graph_of
 from .differences import TINY
 from .findings import kinks_at, nonfinite_at
-from .given_gradients import compare_given
+from .given_gradients import Gradients, Own, as_indices, compare_given, own_gradients
 from .gradient_rows import Examination
 from .local_rules import Fault, LocalRules
 from .moves import Group, groups_of, noise_at
 from .runner import Runner, Values
-from .verdicts import GOOD, NOT_FINITE, WRONG, Blame, Report, Row
+from .verdicts import GOOD, NOT_FINITE, WRONG, Blame, Given, Report, Row
 
 Array = NDArray[Any]
-Gradients = Mapping[str, ArrayLike | Callable[..., ArrayLike]] | Callable[..., Any]
 
 RTOL = 1e-7  # double precision, smooth functions: CS231n notes on gradient checks
 SINGLE_RTOL = 1e-4  # single precision: 1,000 rounding errors of 6e-8
@@ -65,10 +64,12 @@ def check(
     `program` is a graph that `grad` made, or a forward graph (or its text or file), whose gradient
     of `of` with respect to `wrt` is then taken. Inputs without a value get seeded random ones.
     `gradients` are the user's own: arrays or functions of the inputs (`f(x=..., W=...)`) by the
-    name of an input or an inner node, or one function that returns all of them; the report says
-    which departs first. Raises DifferentiationError where the target is not a scalar;
-    LimitError, before anything is computed, where the check would take more than `limit` bytes
-    ("2GB"; by default as in `evaluate`).
+    name of an input or an inner node (W, or dW, d_W), or one function that returns all of them; the
+    report has a verdict on each (`given`).
+
+    Raises DifferentiationError where the target is not a scalar; ValueGivenError where gradients
+    are given as numbers and an input has no value; LimitError, before anything is computed, where
+    the check would take more than `limit` bytes ("2GB"; by default as in `evaluate`).
 
     >>> import graphdbg as gd
     >>> report = check(gd.parse("f=(x+y)z"), {"x": -2, "y": 5, "z": -4})
@@ -140,7 +141,7 @@ class Checker:
     ) -> Report:
         """The report at a point; see `check`."""
         found, sampled = self._point(point, seed)
-        given = _given(gradients, found) if gradients is not None else {}
+        own = self._own(gradients, found, sampled)
         arrays = {name: as_array(name, value) for name, value in found.items()}
         _require_entries(arrays)
         single = any(array.dtype == np.float32 for array in arrays.values())
@@ -154,6 +155,7 @@ class Checker:
         if lower is not None:
             loose = SINGLE_RTOL if rtol is None else rtol
             rows = [_single(row, self._upstream(row), trace, lower, loose) for row in rows]
+        given = compare_given(self.graph, own, trace, rtol) if own else []
         return self._report(rows, trace, lower or trace, given, tolerance, sampled, seed)
 
     def _point(
@@ -166,6 +168,16 @@ class Checker:
             return given, ()
         drawn = sample(self.graph, seed, given=given)
         return {**drawn, **given}, missing
+
+    def _own(
+        self, gradients: Gradients | None, point: Mapping[str, Any], drawn: Sequence[str]
+    ) -> list[Own]:
+        """The user's own gradients; none where none were given."""
+        if gradients is None:
+            return []
+        return own_gradients(
+            self.graph, self.passes, gradients, as_indices(self.graph, point), drawn
+        )
 
     def _trace(self, point: Mapping[str, Array]) -> Trace:
         """What `evaluate` gives, by steps that were prepared."""
@@ -229,7 +241,7 @@ class Checker:
         rows: list[Row],
         trace: Trace,
         shown: Trace,
-        given: Mapping[str, Array],
+        given: Sequence[Given],
         rtol: float,
         sampled: tuple[str, ...],
         seed: int,
@@ -247,7 +259,6 @@ class Checker:
             for backward in self.passes
             for kink in kinks_at(graph, backward, values)
         }
-        compared = compare_given(graph, self.passes, given, trace) if given else []
         if kinks and not faults:
             rows = [replace(row, note=TANGLED) if row.verdict == WRONG else row for row in rows]
         return Report(
@@ -256,7 +267,7 @@ class Checker:
             tuple(_blame(graph, fault) for fault, _ in faults),
             tuple(kinks.values()),
             tuple(nonfinite_at(graph, shown.arrays, results)),
-            tuple(compared),
+            tuple(given),
             rtol,
             sampled,
         )
@@ -287,17 +298,6 @@ def _with_passes(
 def _continuous(graph: Graph) -> list[int]:
     """The inputs that can be moved a little."""
     return [at for at in graph.input_ids if graph.ops[at].kind in DIFFERENTIABLE]  # type: ignore[attr-defined]
-
-
-def _given(gradients: Gradients, point: Mapping[str, Any]) -> dict[str, Array]:
-    """The user's gradients as arrays; functions are called with the inputs by name."""
-    found = gradients(**point) if callable(gradients) else gradients
-    if not isinstance(found, Mapping):
-        raise ValueGivenError(
-            f"gradients must be given by name, as in {{'x': array}}, found {type(found).__name__}"
-        )
-    called = {name: each(**point) if callable(each) else each for name, each in found.items()}
-    return {name: as_array(f"gradient of {name}", value) for name, value in called.items()}
 
 
 def _blame(graph: Graph, fault: Fault) -> Blame:

@@ -16,6 +16,7 @@ Entry = tuple[int, ...]
 
 GOOD, CONVENTION, NOISY, JUMP = "good", "kink", "unresolved", "jump"
 WRONG, NOT_FINITE = "wrong", "not finite"
+RIGHT = "right"
 # Relative errors of a gradient check in double precision, by the CS231n notes (neural networks 3).
 QUALITY = (
     (1e-7, "good"),
@@ -156,16 +157,25 @@ class Given:
     note: str = ""
 
     @property
+    def verdict(self) -> str:
+        """`right` or `wrong`."""
+        return RIGHT if self.ok else WRONG
+
+    @property
     def ratio(self) -> float:
         """given / analytic; nan where both are 0."""
         return _ratio(self.given, self.analytic)
 
     def __str__(self) -> str:
         where = f" (line {self.line}: {self.text})" if self.line else ""
+        said = f"'{self.name}'{where}: {self.verdict}"
+        if self.ok:
+            error = f"{self.error:.0e}" if self.error else "0"
+            return f"{said}, {self.note or f'relative error {error}'}"
         if self.entry is None:
-            return f"'{self.name}'{where}: {self.note}"
+            return f"{said}, {self.note}"
         return (
-            f"'{self.name}'{where} at {_place(self.entry)}: given {_number(self.given)}, "
+            f"{said} at {_place(self.entry)}, given {_number(self.given)}, "
             f"analytic {_number(self.analytic)}, numeric {_number(self.numeric)}"
             + (f"; {self.note}" if self.note else _ratio_text(self.ratio))
         )
@@ -191,12 +201,13 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether every gradient, every local rule and every given gradient passed."""
-        return (
-            all(row.ok for row in self.rows)
-            and not self.faults
-            and all(each.ok for each in self.given)
-            and all(each.harmless for each in self.nonfinite)
-        )
+        return not self.fails and all(each.ok for each in self.given)
+
+    @property
+    def fails(self) -> bool:
+        """Whether a gradient of the graph itself, or a local rule, did not pass."""
+        passed = all(row.ok for row in self.rows) and not self.faults
+        return not (passed and all(each.harmless for each in self.nonfinite))
 
     @property
     def blame(self) -> Blame | None:
@@ -217,6 +228,8 @@ class Report:
                 made["ratio"] = part.ratio
         for made, row in zip(data["rows"], self.rows, strict=True):
             made["ok"], made["quality"] = row.ok, row.quality
+        for made, each in zip(data["given"], self.given, strict=True):
+            made["verdict"] = each.verdict
         data["blame"] = data["faults"][0] if self.faults else None
         data["departure"] = asdict(self.departure) if self.departure else None
         return _plain(data)
@@ -233,12 +246,14 @@ class Report:
             ("also wrong", self.faults[1:]),
             ("not finite", self.nonfinite),
             ("on a kink", self.kinks),
-            ("first given gradient that departs", [self.departure] if self.departure else []),
         ]
         for title, parts in sections:
             lines += [f"  {title}: {part}" for part in parts[:SHOWN]]
             if len(parts) > SHOWN:
                 lines.append(f"  {title}: {len(parts) - SHOWN} more")
+        departs = "given gradient that departs first"
+        for each in self.given:
+            lines.append(f"  {departs if each is self.departure else 'given gradient'}: {each}")
         lines += [f"  d_{row.wrt}: {row.note}" for row in self.rows if row.note]
         for row in self.rows:
             if row.verdict == WRONG:

@@ -179,6 +179,10 @@ def parser_for(command: str) -> argparse.ArgumentParser:
     else:
         add("--of", metavar="NODE", help="what to differentiate (default: the only output)")
         add("--wrt", metavar="NAMES", help="by what: names with commas (default: all real inputs)")
+    if command == "check":
+        add("--given", action="append", default=[], metavar="dW=@dW.npy", help="a gradient that "
+            "you computed, by the name of what it is the gradient of, W or dW; may be given "
+            "several times; every input needs its value then")  # fmt: skip
     if command in FORMULA_COMMANDS:
         add("--form", choices=FORMS, help="how to write the formula (default: the shortest)")
         add("--format", choices=FORMATS, default="text", help="default: text")

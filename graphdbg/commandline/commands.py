@@ -11,10 +11,12 @@ from rich.console import RenderableType
 from .. import lazy
 from ..calculus.gradients import grad, names_of
 from ..checking.checker import check, require_check
+from ..checking.given_gradients import require_values
 from ..formulas import formulary as formulas
 from ..formulas import proofs
 from ..formulas.explanations import Explanations
 from ..formulas.formulary import Formula
+from ..numbers.assignments import read_assignments
 from ..numbers.evaluator import Trace, bind, evaluate
 from ..rendering import equations, page, report, schema
 from ..rendering.report import Texts
@@ -153,10 +155,13 @@ def _show_formulas(args: Namespace, given: Point, found: list[Formula]) -> int:
 
 def show_check(args: Namespace) -> int:
     """The check by itself."""
+    gradients = read_assignments(args.given)
     loaded = _load(args)
+    if gradients:
+        require_values(loaded.drawn)
     of = _scalar(loaded.graph, args.of)
     graph = grad(loaded.graph, of=of, wrt=chosen(loaded.graph, args.wrt))
-    found = check(graph, loaded.point)
+    found = check(graph, loaded.point, gradients=gradients or None)
     if args.json:
         inputs = schema.inputs(evaluate(graph, loaded.point), loaded.drawn)
         _print_json("check", seed=loaded.seed, inputs=inputs, check=found.to_dict())

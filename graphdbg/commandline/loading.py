@@ -152,7 +152,8 @@ def read_from(args: Namespace) -> tuple[str, ...]:
     """
     given = vars(args)
     source = given.get("source") or ""
-    values = [word.partition("=")[2].strip() for word in given.get("values") or ()]
+    words = [*(given.get("values") or ()), *(given.get("given") or ())]
+    values = [word.partition("=")[2].strip() for word in words]
     named = [source, *(word[1:] for word in values if word.startswith("@"))]
     named += [given[key] for key in ("data", "load") if given.get(key)]
     if named.count(reading.STANDARD) > 1:

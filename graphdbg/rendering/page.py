@@ -87,11 +87,14 @@ def verdict(found: Report) -> Text:
     worst = max((row.error for row in found.rows if row.verdict == GOOD), default=0.0)
     gradients = f"{count} gradient{'s' * (count != 1)}"
     said = f"{gradients} checked against differences"
-    if found.ok:
+    if not found.fails:
         said += ": equal, worst relative error " + (f"{worst:.0e}" if worst else "0")
     else:
         wrong = sum(not row.ok for row in found.rows)
         said += f": {wrong} of them FAILED" if wrong else ": FAILED"
+    if found.given:
+        off = sum(not each.ok for each in found.given)
+        said += f"; of {len(found.given)} given, {f'{off} WRONG' if off else 'all are right'}"
     lines = ["\n" + line for line in details(found)]
     return Text.assemble("\n", ("✓ " if found.ok else "✗ ", style), said, *lines)
 

@@ -91,6 +91,7 @@ DOCUMENTS = (
     'jacobian "p = softmax(o)" --shape o=3',
     "hessian examples/logistic_regression.gd --wrt w",
     "check examples/residual.gd",
+    'check "f = x*y" x=2 y=3 --given dx=3 --given y=[7]',
     'prove "f = x^2" "df/dx = 2x"',
     'prove "f = sum(x^2)" "df/dx = x" --shape x=3',
 )
