@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .differences import LEVELS, RATIO, SIGNS, TINY, ridders, slopes
+from .differences import LEVELS, RATIO, SIGNS, TINY, aitken, ridders, slopes
 from .moves import BUDGET, ROUNDING, Directions, Entries, Group, Indices, Moves
 from .runner import Dims, Values
 from .verdicts import CONVENTION, GOOD, JUMP, NOISY, NOT_FINITE, WRONG, Row
@@ -30,7 +30,10 @@ RESOLVED = 1e-2  # differences must tell a gradient to at least this part of it
 ZERO = 1e-9  # of what was added up: a gradient below it is a zero with rounding errors
 FIRST = 2.0**-3  # of the many steps; the last is 2^-18 of it
 SHORT = 2.0**-19  # the same where a kink may be that near: the last step is 2^-37
+WILD = 1e3  # rounding errors over the shortest step: no difference that settles is off by more
 ROUGH = 1e4  # rounding errors over the first step: differences that scatter more do not settle
+SIDE_LEVELS = 16  # steps to one side, each a quarter of the one before: 2^-3 to 2^-33
+ENDS = 4  # of them, the shortest, must have no value on the other side
 ONE_SIDED = 2.0**-20  # the step of one-sided differences
 
 
@@ -43,6 +46,8 @@ class Outcome:
     slack: Array  # what differences cannot tell
     verdict: NDArray[np.int8]  # places in BADNESS
     crossed: NDArray[np.bool_]  # where the usual step crosses a kink and shorter ones do not
+    ended: NDArray[np.bool_]  # where the domain ends, and the slope is that of one side
+    steepest: Array  # the target's change over a long step, divided by it; inf if not known
     largest: Any  # the size of a gradient that differences must be able to tell from 0
 
     def errors(self, rtol: float) -> Array:
@@ -115,7 +120,9 @@ class Examination:
             slack = 4 * self.noise / steps
             none = np.zeros(len(made), np.int8)
             largest = self.largest[moves.at] if isinstance(moves, Entries) else self.largest.max()
-            outcome = Outcome(made, numeric, slack, none, none.astype(bool), largest)
+            no, also_no = none.astype(bool), none.astype(bool)
+            steepest = np.full(len(made), np.inf)
+            outcome = Outcome(made, numeric, slack, none, no, also_no, steepest, largest)
             self._settle(moves, outcome, size)
         return outcome
 
@@ -149,6 +156,7 @@ class Examination:
                 apart = worst[~self._close(outcome, size)[worst]]
                 self._refine(moves, apart, outcome, SHORT)
                 outcome.crossed[worst] = self._close(outcome, size)[worst]
+            self._look_nearer(moves, worst, outcome, size)
             settled[worst] = True
             self._judge(moves, worst, outcome, size)
             if (outcome.verdict[worst] == BAD).any():
@@ -161,7 +169,8 @@ class Examination:
 
     def _close(self, outcome: Outcome, size: Array) -> NDArray[np.bool_]:
         bound = self.rtol * np.maximum(size, np.abs(outcome.numeric)) + outcome.slack + TINY
-        return np.abs(outcome.analytic - outcome.numeric) <= bound  # nan is never close
+        near = np.abs(outcome.analytic - outcome.numeric) <= bound  # nan is never close
+        return near & np.isfinite(bound)  # nor is anything to differences that do not settle
 
     def _resolved(self, outcome: Outcome, size: Array) -> NDArray[np.bool_]:
         """Whether differences can tell the gradients of the whole input from noise."""
@@ -184,7 +193,7 @@ class Examination:
             parts.append(np.full(held.size, np.inf if zero else largest))
         return np.concatenate(parts)
 
-    def _refine(self, moves: Moves, which: Indices, outcome: Outcome, start: float) -> None:
+    def _refine(self, moves: Moves, which: Indices, outcome: Outcome, start: float | Array) -> None:
         """Many steps, each a quarter of the one before, extrapolated."""
         if not len(which):
             return
@@ -192,11 +201,59 @@ class Examination:
         levels = RATIO ** -np.arange(LEVELS)[:, None, None] * first
         factors = levels * np.array([1.0, -1.0])[:, None]
         values = self._values(moves, which, factors.reshape(2 * LEVELS, -1))
+        rises = np.abs(values[:2] - self.values[self.group.backward.of]) / first
+        rise = np.max(np.where(np.isfinite(rises), rises, 0), axis=0)
+        known = np.where(np.isfinite(rises).any(axis=0), rise, np.inf)
+        outcome.steepest[which] = np.minimum(outcome.steepest[which], known)
         best, error = ridders(values.reshape(LEVELS, 2, -1), first, self.noise)
         outcome.numeric[which], outcome.slack[which] = best, 10 * error
 
+    def _look_nearer(self, moves: Moves, which: Indices, outcome: Outcome, size: Array) -> None:
+        """Shorter steps where the usual ones overflow, then one side only where a domain ends."""
+        lost = which[~(self._close(outcome, size) & self._resolved(outcome, size))[which]]
+        if not self.group.probe.kinked:
+            self._retry(moves, lost, outcome, SHORT)
+        if isinstance(moves, Entries):
+            own = np.abs(self.flat[moves.at]) / moves.scale
+            near = lost[(own[lost] > 0) & (own[lost] < SHORT)]
+            self._retry(moves, near, outcome, FIRST * own[near])
+        lost = lost[~np.isfinite(outcome.numeric + outcome.slack)[lost]]
+        if len(lost):
+            numeric, slack = self._one_sided(moves, lost)
+            found = np.isfinite(numeric + slack)
+            outcome.numeric[lost[found]], outcome.slack[lost[found]] = numeric[found], slack[found]
+            outcome.ended[lost[found]] = True
+
+    def _retry(self, moves: Moves, which: Indices, outcome: Outcome, start: float | Array) -> None:
+        """Differences with other steps, kept where they can tell more."""
+        numeric, slack = outcome.numeric[which], outcome.slack[which]
+        self._refine(moves, which, outcome, start)
+        worse = ~(outcome.slack[which] < slack)
+        outcome.numeric[which] = np.where(worse, numeric, outcome.numeric[which])
+        outcome.slack[which] = np.where(worse, slack, outcome.slack[which])
+
+    def _one_sided(self, moves: Moves, which: Indices) -> tuple[Array, Array]:
+        """Slopes and their errors from the one side on which the target is finite, nan elsewhere.
+
+        Where the other side has no values, the domain ends here. The slopes of steps that shrink
+        by 4 approach the limit geometrically, as sqrt(h) does, which Aitken's rule extrapolates.
+        """
+        steps = FIRST * RATIO ** -np.arange(SIDE_LEVELS)[:, None] * moves.scale[which]
+        here = float(self.values[self.group.backward.of])
+        sides = [self._values(moves, which, sign * steps) for sign in (1.0, -1.0)]
+        good = [np.isfinite(side).all(axis=0) for side in sides]
+        ended = [~np.isfinite(side[-ENDS:]).any(axis=0) for side in sides]
+        rises = [(side - here) / (sign * steps) for side, sign in zip(sides, (1.0, -1.0))]
+        left = np.where(good[1] & ended[0], rises[1], np.nan)
+        chosen = np.where(good[0] & ended[1], rises[0], left)
+        return aitken(chosen, 4 * self.noise / steps)
+
     def _judge(self, moves: Moves, which: Indices, outcome: Outcome, size: Array) -> None:
-        close, resolved = self._close(outcome, size), self._resolved(outcome, size)
+        close = self._close(outcome, size)
+        shortest = moves.scale * SHORT / RATIO ** (LEVELS - 1)
+        usual = WILD * self.noise / shortest + RESOLVED * outcome.steepest
+        wild = outcome.slack > usual  # at a jump, that of a floor
+        resolved = self._resolved(outcome, size) & ~wild
         apart = [at for at in which if not (close[at] and resolved[at])]
         bracketed = self._bracketed(moves, np.array(apart, np.intp), outcome) if apart else []
         for at in which:
@@ -210,20 +267,28 @@ class Examination:
             outcome.verdict[at] = BADNESS.index(found)
 
     def _bracketed(self, moves: Moves, which: Indices, outcome: Outcome) -> list[int]:
-        """The moves whose analytic slope lies between two different one-sided differences."""
+        """The moves whose analytic slope is a convention at a kink or a jump.
+
+        It lies between the slopes just above and just below, which leave out the point itself: at a
+        jump the value there belongs to one side, or to none.
+        """
         if not self.group.probe.kinked:
             return []
         steps = ONE_SIDED * moves.scale[which]
-        above, below = self._values(moves, which, np.outer([1.0, -1.0], steps))
+        values = self._values(moves, which, np.outer(SIGNS, steps))
         here = float(self.values[self.group.backward.of])
-        right, left = (above - here) / steps, (here - below) / steps
-        slack = 4 * self.noise / steps + 1e-5 * np.maximum(np.abs(left), np.abs(right))
+        right, left = (values[2] - values[0]) / steps, (values[1] - values[3]) / steps
+        leap = np.maximum(np.abs(values[0] - here), np.abs(here - values[1])) / steps
+        largest = np.maximum(np.abs(left), np.abs(right))
+        slack = 4 * self.noise / steps + 1e-5 * largest
         made = outcome.analytic[which]
-        apart = np.abs(right - left) > slack
+        apart = (np.abs(right - left) > slack) | (leap > 2 * (largest + slack))
         inside = (made >= np.minimum(left, right) - slack) & (
             made <= np.maximum(left, right) + slack
         )
-        return [int(at) for at in which[apart & inside]]
+        found = apart & inside
+        outcome.numeric[which[found]] = (left + right)[found] / 2
+        return [int(at) for at in which[found]]
 
     def _locate(self, moves: Directions, outcome: Outcome) -> int:
         """An entry that is wrong: a wrong direction divided into eight parts, again and again."""
@@ -275,6 +340,8 @@ class Examination:
         names, of = self.group.graph.names, self.group.backward.of
         if not len(mine):
             return Row(names[source], names[of], checked, None, 0.0, 0.0, 0.0, self.rtol, GOOD)
+        note = ENDED if outcome.ended[mine].any() else ""
+        note = CROSSED if outcome.crossed[mine].any() else note
         errors = outcome.errors(self.rtol)[mine]
         worst = int(np.lexsort((errors, outcome.verdict[mine]))[-1])
         at = int(mine[worst])
@@ -285,13 +352,14 @@ class Examination:
         return Row(
             names[source], names[of], checked, entry, float(outcome.analytic[at]),
             float(outcome.numeric[at]), float(errors[worst]), self.rtol, verdict,
-            NOTES.get(verdict, CROSSED if outcome.crossed[mine].any() else ""),
+            NOTES.get(verdict, note),
         )  # fmt: skip
 
 
 BADNESS = (GOOD, CONVENTION, NOISY, JUMP, WRONG, NOT_FINITE)
 BAD = BADNESS.index(WRONG)
 CROSSED = "a kink lies within the usual difference step, which was made shorter"
+ENDED = "the domain ends here: the slope is that from the side on which the target has values"
 NOTES = {
     CONVENTION: "the point is on a kink: the gradient lies between the one-sided differences",
     NOISY: "rounding errors of the target hide it from differences; its local rules speak for it",

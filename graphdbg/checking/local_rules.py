@@ -227,11 +227,14 @@ class LocalRules:
     def _is_blurred(self, use: Use, values: Values, dims: Dims) -> bool:
         """Whether the contribution is not linear in the upstream gradient.
 
-        So it is where one node is both the upstream and a factor of the local derivative; then
-        another upstream proves nothing, and what the tape holds counts.
+        So it is where one node is both the upstream and a part of the local derivative (the 1 that
+        a pass begins with is also that of b - 1); then another upstream proves nothing, and what
+        the tape holds counts.
         """
         if use not in self.paths:
             return False
+        if not _is_linear(self.graph, use.upstream, [at for at, _ in self.paths[use]]):
+            return True
         u = np.asarray(values[use.upstream], float) + 1
         once, twice = (self._run(use, k * u, values, dims) for k in (1, 2))
         return not np.allclose(twice, 2 * once, rtol=1e-9, atol=0, equal_nan=True)
@@ -274,6 +277,35 @@ class LocalRules:
             at, analytic, numeric = line.worst(u, made, direction)
             return [self._fault(use, np.unravel_index(at, x.shape), analytic, numeric)]
         return []
+
+
+def _is_linear(graph: Graph, upstream: int, path: Sequence[int]) -> bool:
+    """Whether what a path makes of the upstream gradient is linear in it, by its operations."""
+    depends = {upstream}
+    for at in path:
+        op: Any = graph.ops[at]
+        flags = tuple(arg in depends for arg in graph.args[at])
+        depends.add(at)
+        if type(op) is ops.Map:
+            linear = _map_is_linear(op.function, flags)
+        elif type(op) in (ops.Contract, ops.Gather, ops.Scatter):
+            linear = sum(flags) == 1 and (type(op) is ops.Contract or flags[0])
+        else:
+            linear = type(op) in MOVES
+        if not linear:
+            return False
+    return True
+
+
+def _map_is_linear(function: str, flags: tuple[bool, ...]) -> bool:
+    if function in ("add", "sub", "neg"):
+        return all(flags)
+    if function in ("mul", "div"):
+        return sum(flags) == 1 and (function == "mul" or flags[0])
+    return function == "where" and not flags[0]
+
+
+MOVES = (ops.Broadcast, ops.Reshape, ops.Slice, ops.Pad, ops.Concat)
 
 
 def _flat(arrays: Sequence[Any]) -> Array:

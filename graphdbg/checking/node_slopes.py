@@ -85,9 +85,10 @@ class Slope:
         return np.asarray(self.function(*operands), float)
 
     def _one_sided(self, steps: Array) -> None:
+        """The slopes just below and above; the point itself is left out, where a sign jumps."""
         a = self.operands[self.slot]
-        here = self._at(a)
-        below, above = (here - self._at(a - steps)) / steps, (self._at(a + steps) - here) / steps
+        near, far = ([self._at(a + k * sign * steps) for sign in (-1, 1)] for k in (1, 2))
+        below, above = (near[0] - far[0]) / steps, (far[1] - near[1]) / steps
         on = self.distance == 0
         self.low = np.where(on, np.minimum(below, above), self.derivative)
         self.high = np.where(on, np.maximum(below, above), self.derivative)
