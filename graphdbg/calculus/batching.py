@@ -207,5 +207,6 @@ RULES: dict[type[ops.Op], Callable[[Stack], int]] = {
     ops.Inverse: _same,
     ops.LogDet: _same,
     ops.Det: _same,
+    ops.Adjugate: _map,
     ops.StopGradient: _same,
 }

@@ -343,11 +343,23 @@ def _logdet(site: Site, slot: int) -> Found:
 
 
 def _det(site: Site, slot: int) -> Found:
-    """df/dX = g det(X) X^-T. (Matrix Cookbook, eq. 49)"""
+    """df/dX = g adj(X)^T, which is g det(X) X^-T where X is regular. (Matrix Cookbook, eq. 49)"""
     b = site.b
     batch = LETTERS[: len(site.shape(0)) - 2]
     inverse = b.emit(ops.Inverse(), site.args[0])
-    return b.contract(f"{batch},{batch},{batch}yx->{batch}xy", site.g, site.y, inverse), NONE
+    adjugate = b.emit(ops.Adjugate(), site.args[0], site.y, inverse)
+    return b.contract(f"{batch},{batch}yx->{batch}xy", site.g, adjugate), NONE
+
+
+def _adjugate(site: Site, slot: int) -> Found:
+    """Y = d Z with d = det(X) and Z = X^-1: df/dd = sum(g * Z) and df/dZ = d g."""
+    b, (_, determinant, inverse) = site.b, site.args
+    batch = LETTERS[: len(site.shape(0)) - 2]
+    if slot == 0:
+        return None
+    if slot == 1:
+        return b.contract(f"{batch}xy,{batch}xy->{batch}", site.g, inverse), NONE
+    return b.contract(f"{batch}xy,{batch}->{batch}xy", site.g, determinant), NONE
 
 
 RULES: dict[type[ops.Op], Callable[[Site, int], Found]] = {
@@ -369,5 +381,6 @@ RULES: dict[type[ops.Op], Callable[[Site, int], Found]] = {
     ops.Inverse: _inverse,
     ops.LogDet: _logdet,
     ops.Det: _det,
+    ops.Adjugate: _adjugate,
     ops.StopGradient: _none,
 }

@@ -81,6 +81,8 @@ def _flows(op: Any, slot: int) -> bool:
     kind = type(op)
     if kind in (ops.Gather, ops.Scatter):
         return slot == 0
+    if kind is ops.Adjugate:
+        return slot > 0  # what it takes A itself for is where there is no inverse
     if kind is ops.Map:
         return not (op.function == "where" and slot == 0)
     return kind is not ops.StopGradient and not (kind is ops.Reduce and op.kind.startswith("arg"))

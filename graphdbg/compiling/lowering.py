@@ -179,5 +179,6 @@ RULES: dict[type[ops.Op], Callable[[Lowering, int, Any, Ints], int]] = {
     ops.Inverse: _rule,
     ops.LogDet: _rule,
     ops.Det: _rule,
+    ops.Adjugate: _rule,
     ops.StopGradient: _stop,
 }

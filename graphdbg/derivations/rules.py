@@ -55,6 +55,7 @@ RULES: dict[str, Rule] = {
     "diagonal": Rule("diagonal", "the gradient stands on the diagonal, 0 elsewhere"),
     "einsum": Rule("contraction", "the gradient takes the place of the operand in the sum"),
     "inverse": Rule("inverse", "", "A: Real[n, n]\nY = inv(A)"),
+    "adjugate": Rule("product of det(A) and A⁻¹", "", "A: Real[n, n]\ny = det(A)*inv(A)"),
     "det": Rule("determinant", "", "A: Real[n, n]\ny = det(A)"),
     "logdet": Rule("logarithm of a determinant", "", "A: Real[n, n]\ny = logdet(A)"),
     # where entries come from
@@ -104,7 +105,7 @@ _PRIMITIVES: dict[type[ops.Op], str] = {
     ops.Input: "leaf", ops.Const: "leaf", ops.Array: "leaf", ops.Eye: "leaf", ops.Arange: "leaf",
     ops.Broadcast: "repeat", ops.Reshape: "reshape", ops.Slice: "slice", ops.Pad: "pad",
     ops.Concat: "concat", ops.Gather: "gather", ops.Scatter: "scatter", ops.Inverse: "inverse",
-    ops.Det: "det", ops.LogDet: "logdet", ops.StopGradient: "stop",
+    ops.Det: "det", ops.Adjugate: "adjugate", ops.LogDet: "logdet", ops.StopGradient: "stop",
 }  # fmt: skip
 
 

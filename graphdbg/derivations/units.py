@@ -158,7 +158,7 @@ class _Grouping:
         return HEAVY if isinstance(op, _NOT_LINEAR) else LIGHT
 
 
-_NOT_LINEAR = (ops.Reduce, ops.Inverse, ops.Det, ops.LogDet)
+_NOT_LINEAR = (ops.Reduce, ops.Inverse, ops.Det, ops.LogDet, ops.Adjugate)
 
 
 def _literals(graph: Graph, nodes: Iterable[int]) -> set[int]:

@@ -24,7 +24,7 @@ ANALYTIC = {
     "add", "sub", "mul", "neg", "exp", "expm1", "sin", "cos", "sinh", "cosh", "tanh", "erf",
     "sigmoid", "softplus", "logsigmoid", "arctan",
 }  # fmt: skip
-NOT_ANALYTIC = (ops.Reduce, ops.Inverse, ops.LogDet)
+NOT_ANALYTIC = (ops.Reduce, ops.Inverse, ops.LogDet, ops.Adjugate)
 DISCRETE = ("Bool", "OneHot")  # of their values some make a difference 0 throughout
 
 

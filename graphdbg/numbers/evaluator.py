@@ -327,6 +327,30 @@ def _inverse(op: ops.Inverse, args: list[Array], dims: Dims) -> Array:
         return np.stack([_inverse(op, [matrix], dims) for matrix in args[0]])
 
 
+SINGULAR = 1e13  # the size of A times that of A⁻¹: beyond, A⁻¹ has no three digits left
+
+
+def _adjugate(op: ops.Adjugate, args: list[Array], dims: Dims) -> Array:
+    """det(A) A⁻¹; for A = U S V that is singular up to rounding, det(UV) Vᵀ adj(S) Uᵀ.
+
+    adj(S) holds the products of all other singular values, so that nothing is divided by 0
+    (Stewart, On the adjugate matrix, Linear Algebra and its Applications 283, 1998).
+    """
+    matrix, determinant, inverse = args
+    product = np.asarray(determinant)[..., None, None] * inverse
+    largest = [np.max(np.abs(each), axis=(-2, -1)) for each in (matrix, inverse)]
+    near = ~(largest[0] * largest[1] < SINGULAR) & np.isfinite(matrix).all(axis=(-2, -1))
+    if near.any():
+        u, s, v = np.linalg.svd(matrix[near])
+        size = s.shape[-1]
+        s = np.where(s > size * np.finfo(s.dtype).eps * s[..., :1], s, 0.0)  # the rest is rounding
+        others = np.where(np.eye(size, dtype=bool), 1.0, s[..., None, :])
+        others = np.prod(others, axis=-1) * np.linalg.det(u @ v)[..., None]
+        product = product.copy()
+        product[near] = np.einsum("...ji,...j,...kj->...ik", v, others, u)
+    return np.asarray(product)
+
+
 RULES: dict[type[ops.Op], Callable[[Any, list[Array], Dims], Array]] = {
     ops.Input: lambda op, args, dims: args[0],
     ops.Const: _const,
@@ -346,5 +370,6 @@ RULES: dict[type[ops.Op], Callable[[Any, list[Array], Dims], Array]] = {
     ops.Inverse: _inverse,
     ops.LogDet: lambda op, args, dims: np.asarray(np.linalg.slogdet(args[0])[1]),
     ops.Det: lambda op, args, dims: np.asarray(np.linalg.det(args[0])),
+    ops.Adjugate: _adjugate,
     ops.StopGradient: lambda op, args, dims: args[0],
 }

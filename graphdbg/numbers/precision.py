@@ -136,6 +136,10 @@ class Digits:
     def _det(self, op: ops.Det, args: Any, dims: Dims, point: Any) -> Array:
         return self._each_matrix(args[0], self.context.det, ())
 
+    def _adjugate(self, op: ops.Adjugate, args: Any, dims: Dims, point: Any) -> Array:
+        """det(A) A⁻¹, NaN where there is no inverse."""
+        return np.asarray(np.asarray(args[1], object)[..., None, None] * args[2], object)
+
     def _logdet(self, op: ops.LogDet, args: Any, dims: Dims, point: Any) -> Array:
         return self.apply("log", np.abs(self._each_matrix(args[0], self.context.det, ())))
 

@@ -250,6 +250,15 @@ def _determinant(op: Any, x: Any, e: Errors, y: Array, dims: Dims, kind: Arithme
     return np.asarray(np.abs(y) * (relative + 2 * size * kind.unit))
 
 
+def _adjugate(op: Any, x: Any, e: Errors, y: Array, dims: Dims, kind: Arithmetic) -> Array:
+    """That of the product; unknown, so infinite, where there is no inverse."""
+    d, z = np.asarray(x[1])[..., None, None], x[2]
+    off = np.asarray(e[1])[..., None, None]
+    known = kind.finite(np.asarray(z)) & kind.finite(np.asarray(e[2]))
+    found = np.abs(d) * e[2] + off * (np.abs(z) + e[2]) + kind.unit * np.abs(y)
+    return np.where(known, found, kind.infinity)
+
+
 def _perturbed(a: Array, e: Array, x: Array, kind: Arithmetic) -> tuple[Array, Array]:
     """Bounds of the inverse x of a, and of log|det a|; infinite where a is nearly singular."""
     x = np.abs(x)
@@ -289,5 +298,6 @@ BOUNDS: Mapping[type[ops.Op], Callable[[Any, Any, Errors, Array, Dims, Arithmeti
     ops.Inverse: _inverse,
     ops.LogDet: _determinant,
     ops.Det: _determinant,
+    ops.Adjugate: _adjugate,
     ops.StopGradient: _moved,
 }

@@ -25,7 +25,7 @@ from ..tape.sizes import Shape, to_text
 
 NUMBER = 8  # bytes of a float64
 VIEWS = (ops.Broadcast, ops.Slice, ops.StopGradient)  # which share their operand's memory
-MATRIX = (ops.Inverse, ops.LogDet, ops.Det)
+MATRIX = (ops.Inverse, ops.LogDet, ops.Det, ops.Adjugate)
 DECOMPOSED = 10  # products for each of a matrix product's: an inverse, and how singular it is
 BOXED = 5  # arrays of erf, which goes over Python's own numbers
 COMPOSED = 2  # arrays that a function made of several of NumPy's has in hand at most

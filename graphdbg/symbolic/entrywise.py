@@ -166,6 +166,14 @@ def _arange(e: Entrywise, at: int, op: ops.Arange, args: list[Entries]) -> Entri
     return _filled(e._shape(at), lambda index: constant(index[0]))
 
 
+def _adjugate(e: Entrywise, at: int, op: ops.Adjugate, args: list[Entries]) -> Entries:
+    """det(A) A⁻¹, which it is for almost all A."""
+    _, determinant, inverse = args
+    return _filled(
+        inverse.shape, lambda place: terms.multiply(determinant[place[:-2]], inverse[place])
+    )
+
+
 RULES: dict[type[ops.Op], Callable[[Entrywise, int, Any, list[Entries]], Entries]] = {
     ops.Input: _leaf,
     ops.Const: _const,
@@ -185,5 +193,6 @@ RULES: dict[type[ops.Op], Callable[[Entrywise, int, Any, list[Entries]], Entries
     ops.Inverse: _leaf,
     ops.LogDet: _leaf,
     ops.Det: _leaf,
+    ops.Adjugate: _adjugate,
     ops.StopGradient: lambda e, at, op, args: args[0],
 }

@@ -161,6 +161,12 @@ def _contract(low: Lowering, at: int, op: ops.Contract, args: list[Poly]) -> Pol
     return low.arithmetic.reduce(summed)
 
 
+def _adjugate(low: Lowering, at: int, op: ops.Adjugate, args: list[Poly]) -> Poly:
+    """det(A) A⁻¹, which it is for almost all A."""
+    determinant, inverse = (low.arithmetic.group(poly) for poly in args[1:])
+    return low.arithmetic.reduce(terms.multiply(determinant, inverse))
+
+
 def _broadcast(low: Lowering, at: int, op: ops.Broadcast, args: list[Poly]) -> Poly:
     return at_axes(args[0], (f"#{axis}" for axis in op.axes))
 
@@ -254,6 +260,7 @@ RULES: dict[type[ops.Op], Callable[[Lowering, int, Any, list[Poly]], Poly]] = {
     ops.Eye: _eye,
     ops.Map: _map,
     ops.Contract: _contract,
+    ops.Adjugate: _adjugate,
     ops.Broadcast: _broadcast,
     ops.Reshape: _reshape,
     ops.Slice: _slice,

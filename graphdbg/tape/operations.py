@@ -176,5 +176,6 @@ _WRITERS: dict[type[ops.Op], Callable[[Any, Sequence[str], Sequence[Shape]], str
     ops.Inverse: lambda op, args, shapes: f"inv({args[0]})",
     ops.LogDet: lambda op, args, shapes: f"log|det {args[0]}|",
     ops.Det: lambda op, args, shapes: f"det({args[0]})",
+    ops.Adjugate: lambda op, args, shapes: f"adj({args[0]})",
     ops.StopGradient: lambda op, args, shapes: f"stop_gradient({args[0]})",
 }

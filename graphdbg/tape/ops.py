@@ -213,13 +213,21 @@ class Det(Op):
 
 
 @dataclass(frozen=True, slots=True)
+class Adjugate(Op):
+    """The adjugate of operand 0, A: operands 1 and 2, det A times A⁻¹, where A is regular.
+
+    Where A is singular there is no inverse, but an adjugate: the limit of that product.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class StopGradient(Op):
     """The operand itself, through which no gradient flows."""
 
 
 PRIMITIVES: tuple[type[Op], ...] = (
     Input, Const, Array, Eye, Arange, Map, Contract, Reduce, Broadcast, Reshape, Slice, Pad,
-    Concat, Gather, Scatter, Inverse, LogDet, Det, StopGradient,
+    Concat, Gather, Scatter, Inverse, LogDet, Det, Adjugate, StopGradient,
 )  # fmt: skip
 LEAVES = (Input, Const, Array, Eye, Arange)
 REDUCTIONS = ("max", "min", "prod", "argmax", "argmin")

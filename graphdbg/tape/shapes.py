@@ -145,13 +145,24 @@ def _scatter(op: ops.Scatter, shapes: Shapes) -> Shape:
 def _square(op: ops.Op, shapes: Shapes) -> Shape:
     (shape,) = shapes
     if len(shape) < 2 or shape[-1] != shape[-2]:
-        name = {"Inverse": "inv", "LogDet": "logdet", "Det": "det"}[type(op).__name__]
+        names = {"Inverse": "inv", "LogDet": "logdet", "Det": "det", "Adjugate": "adj"}
+        name = names[type(op).__name__]
         raise ShapeError(f"{name} needs a square matrix, found shape {to_text(shape)}")
     return shape
 
 
 def _square_to_scalar(op: ops.Op, shapes: Shapes) -> Shape:
     return _square(op, shapes)[:-2]
+
+
+def _adjugate(op: ops.Adjugate, shapes: Shapes) -> Shape:
+    matrix, determinant, inverse = shapes
+    if _square(op, (matrix,)) != inverse or determinant != matrix[:-2]:
+        raise ShapeError(
+            f"the adjugate of {to_text(matrix)} needs its determinant and its inverse, found "
+            f"shapes {to_text(determinant)} and {to_text(inverse)}"
+        )
+    return matrix
 
 
 RULES: dict[type[ops.Op], Callable[..., Shape]] = {
@@ -173,6 +184,7 @@ RULES: dict[type[ops.Op], Callable[..., Shape]] = {
     ops.Inverse: _square,
     ops.LogDet: _square_to_scalar,
     ops.Det: _square_to_scalar,
+    ops.Adjugate: _adjugate,
     ops.StopGradient: lambda op, shapes: shapes[0],
 }
 

@@ -98,6 +98,7 @@ CASES = {
     "inverse": case(ops.Inverse(), (3, 3)),
     "logdet": case(ops.LogDet(), (3, 3)),
     "det": case(ops.Det(), (2, 3, 3)),
+    "adjugate": case(ops.Adjugate(), (2, 3, 3), (2,), (2, 3, 3)),
     "stop": case(ops.StopGradient(), (3,)),
 }
 

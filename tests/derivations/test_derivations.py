@@ -509,7 +509,7 @@ def test_every_primitive_and_every_function_has_a_rule() -> None:
         ops.Slice: ops.Slice(((0, 1, 1),)), ops.Pad: ops.Pad(((0, 1, 1),), (2,)),
         ops.Concat: ops.Concat(0), ops.Gather: ops.Gather(1), ops.Scatter: ops.Scatter((2,)),
         ops.Inverse: ops.Inverse(), ops.LogDet: ops.LogDet(), ops.Det: ops.Det(),
-        ops.StopGradient: ops.StopGradient(),
+        ops.Adjugate: ops.Adjugate(), ops.StopGradient: ops.StopGradient(),
     }  # fmt: skip
     assert set(samples) == set(ops.PRIMITIVES)
     found = [rules.rule_of(op) for op in samples.values()]

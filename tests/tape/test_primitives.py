@@ -58,6 +58,10 @@ def _emit(op: ops.Op) -> Callable[..., int]:
     return lambda b, *args: b.emit(op, *args)
 
 
+def _adjugate(b: Builder, x: int) -> int:
+    return b.emit(ops.Adjugate(), x, b.emit(ops.Det(), x), b.emit(ops.Inverse(), x))
+
+
 def _index(b: Builder, *numbers: int, shape: tuple[int, ...] | None = None) -> int:
     return b.emit(ops.Array(numbers, shape if shape is not None else (len(numbers),)))
 
@@ -122,6 +126,8 @@ CASES = (
     Case("logdet of a batch", ((2, 2, 2),), _emit(ops.LogDet()), "invertible"),
     Case("det", ((3, 3),), _emit(ops.Det()), "invertible"),
     Case("det of a batch", ((2, 2, 2),), _emit(ops.Det()), "invertible"),
+    Case("adjugate", ((3, 3),), _adjugate, "invertible"),
+    Case("adjugate of a batch", ((2, 3, 3),), _adjugate, "invertible"),
     Case("stop_gradient beside x", ((3,),),
          lambda b, x: b.map("sub", x, b.emit(ops.StopGradient(), b.const(1.0, (3,))))),
 )  # fmt: skip
@@ -283,6 +289,8 @@ def test_rules_keep_named_dimensions() -> None:
          r"cannot scatter shape \(3, 5\): expected \(3, 2\)"),
         (ops.Inverse(), [(2, 3)], r"inv needs a square matrix, found shape \(2, 3\)"),
         (ops.LogDet(), [(3,)], r"logdet needs a square matrix, found shape \(3,\)"),
+        (ops.Adjugate(), [(2, 3), (), (2, 3)], r"adj needs a square matrix"),
+        (ops.Adjugate(), [(2, 2), (2,), (2, 2)], r"adjugate of \(2, 2\) needs its determinant"),
         (ops.Det(), [(2, 3)], r"det needs a square matrix, found shape \(2, 3\)"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, ops.Op) else "",

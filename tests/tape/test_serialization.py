@@ -136,6 +136,7 @@ EXAMPLES: tuple[ops.Op, ...] = (
     ops.Inverse(),
     ops.LogDet(),
     ops.Det(),
+    ops.Adjugate(),
     ops.StopGradient(),
 )
 
