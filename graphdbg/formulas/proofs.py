@@ -32,7 +32,7 @@ from ..symbolic.normal import Arithmetic
 from ..symbolic.terms import Algebra, Poly, TooLarge
 from ..tape import sizes
 from ..tape.builder import Builder
-from ..tape.graph import Graph, cone
+from ..tape.graph import NONE, Graph, cone
 from ..tape.programs import Program, graph_of
 from ..tape.sizes import to_text
 from .comparing import Comparison
@@ -48,6 +48,7 @@ CALLED = {  # the two sides, by which of them is a derivative
     (False, False): ("the left side is", "the right"),
 }
 CONE = 2000  # nodes: a larger derivation is compared by numbers only
+LAYERS = 4  # of words that are opened one after another, before all are at once
 ENTRIES = 64  # entries of the two sides that are written out at fixed sizes
 ANY_SIZES = "any sizes"
 ANY_SIZES_AS_WRITTEN = "any sizes, its numbers kept as written"  # n = 12 may stand there as 12
@@ -225,14 +226,39 @@ def find_proof(
 
 
 def _by_index_notation(graph: Graph, left: int, right: int, ties: bool) -> tuple[str, ...] | None:
-    sums = declared_row_sums(graph)
-    arithmetic = Arithmetic(Algebra(), deep=True, row_sums=sums, ties=ties)
-    try:
-        low = Lowering(graph, arithmetic)
-        equal = _equal(arithmetic, low.lower(left), low.lower(right))
-    except TooLarge:
-        return None
-    return tuple(arithmetic.assumptions) if equal else None
+    """The assumptions of a proof over the program's own words, or over what those are made of.
+
+    An identity over free atoms holds whatever the atoms are, so the road down to the inputs is
+    taken a layer of words at a time, and in the end at once: a claim about the last layer of a
+    network has no use for the formulas of the first.
+    """
+    sums, (words, gradients) = declared_row_sums(graph), _words(graph)
+    words, opened = words - {left, right}, set[int]()
+    for layer in range(LAYERS + 1):
+        leaves = words - opened if layer < LAYERS else frozenset[int]()
+        if layer == 0:
+            leaves |= gradients - {left, right}
+        arithmetic = Arithmetic(Algebra(), deep=True, row_sums=sums, ties=ties)
+        low = Lowering(graph, arithmetic, leaves)
+        try:
+            if _equal(arithmetic, low.lower(left), low.lower(right)):
+                return tuple(arithmetic.assumptions)
+        except TooLarge:
+            return None  # with fewer leaves it is larger still
+        closed = leaves & low.polys.keys()
+        if not closed:
+            return None
+        if closed.isdisjoint(gradients):
+            opened |= closed
+    return None
+
+
+def _words(graph: Graph) -> tuple[frozenset[int], frozenset[int]]:
+    """The nodes that the program names at its top, and the gradients of those."""
+    named = {at for at in graph.given_names if graph.phases[at] == 0 and graph.frames[at] == NONE}
+    gradients = {each.upstream[at] for each in graph.passes for at in named & each.upstream.keys()}
+    made = {at for at in named | gradients if graph.args[at]}  # a number is no atom, it is known
+    return frozenset(named & made), frozenset((gradients - named) & made)
 
 
 def _equal(arithmetic: Arithmetic, left: Poly, right: Poly) -> bool:

@@ -32,7 +32,8 @@ from .verdicts import UNDECIDED as OPEN
 PRECISE = 2  # ordinary points that are always computed with many digits
 NOISY = 6  # points that rounding leaves open, computed with many digits
 WORK = 5e5  # microseconds, by the figures below: half a second on one core
-NODE, OPERATION = 15.0, 0.02  # microseconds of a node, and of a scalar operation
+NODE, OPERATION = 50.0, 0.02  # microseconds of a node, and of a scalar operation
+MANY = 15_000  # scalar operations of noisy points with many digits; each takes some 30 microseconds
 FEWEST = 24  # points of the search, however large the graph
 EXCEPTIONS = 3  # that are told
 
@@ -138,10 +139,11 @@ class Search:
                 noisy.append(place)
             if self.refuted is not None:
                 return
-        step = max(1, len(noisy) // NOISY)
+        step, left = max(1, len(noisy) // NOISY), MANY
         for place in noisy[::step][:NOISY]:
             self._judge_precisely(place)
-            if self.refuted is not None:
+            left -= self.comparison.outline.cost(place.dims)
+            if self.refuted is not None or left < 0:
                 return
 
     def _budget(self) -> int:

@@ -269,3 +269,19 @@ def test_a_point_that_is_given_whole_is_taken_as_it_is():
 def test_sizes_that_are_given_count():
     program = "x: Real[n]; f = sum(x)*(1 + relu(n*1.0 - 30))"
     assert gd.prove(program, "f = sum(x)", dims={"n": 40}).verdict == "refuted"
+
+
+def test_a_claim_about_one_layer_of_many_is_proved_over_the_programs_words():
+    """The road to the inputs of five blocks of attention gives up; over words it is a line."""
+    text = "X0: Real[n, d]\nT: Real[n, d]\n"
+    for i in range(1, 6):
+        text += "".join(f"{w}{i}: Real[d, d]\n" for w in "ABC") + f"U{i}: Real[d, d]\n"
+        text += f"S{i} = X{i - 1} @ A{i} @ (X{i - 1} @ B{i}).T\nP{i} = softmax(S{i})\n"
+        text += f"Y{i} = X{i - 1} + P{i} @ X{i - 1} @ C{i}\nX{i} = Y{i} + relu(Y{i} @ U{i})\n"
+    graph = gd.parse(text + "L = sum((X5 - T)**2)/2")
+    claims = {
+        "dL/dU5 = Y5.T @ ((X5 - T) * (Y5 @ U5 > 0))": "proved",
+        "dL/dU2 = Y2.T @ (L.d_X2 * (Y2 @ U2 > 0))": "proved",
+        "dL/dU2 = Y2.T @ (L.d_X2 * (Y2 @ U2 > 0)) + 0.001": "refuted",
+    }
+    assert {claim: gd.prove(graph, claim).verdict for claim in claims} == claims
