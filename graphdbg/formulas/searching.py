@@ -33,7 +33,7 @@ PRECISE = 2  # ordinary points that are always computed with many digits
 NOISY = 6  # points that rounding leaves open, computed with many digits
 WORK = 5e5  # microseconds, by the figures below: half a second on one core
 NODE, OPERATION = 50.0, 0.02  # microseconds of a node, and of a scalar operation
-MANY = 15_000  # scalar operations of noisy points with many digits; each takes some 30 microseconds
+MANY = 6_000  # scalar operations of noisy points with many digits; each takes some 30 microseconds
 FEWEST = 24  # points of the search, however large the graph
 EXCEPTIONS = 3  # that are told
 
