@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 
 from numpy.typing import ArrayLike
 
@@ -31,7 +32,7 @@ from ..typesetting.latex_notation import latex_name, typed
 from ..typesetting.leaves import Names
 from ..typesetting.trees import Tree
 from .formula import FORMS, Formula, Link
-from .stamps import POINTS, SEED, Derivative, stamp
+from .stamps import POINTS, SEED, Derivative, Stamp, stamp, stamp_blocks
 
 __all__ = [
     "FORMS", "Formula", "Formulary", "Link", "formula", "hessian", "jacobian", "local", "upstream",
@@ -78,33 +79,55 @@ class Formulary:
                     return self.make(node, f"∂{of}/∂{wrt}", derivative, y)
         return self.make(node, graph.names[node], None)
 
-    def second(self, of: str, row: str, column: str, node: int | None = None) -> Formula:
-        """The checked second derivative: d of `of.d_row` / d column."""
-        first = f"{of}.d_{row}"
-        if node is None:
-            node = self.graph.id(f"{first}.J_{column}")
-        below = f"∂{row}²" if row == column else f"∂{row}∂{column}"
-        derivative = Derivative(self.graph.names[node], first, column)
-        return self.make(node, f"∂²{of}/{below}", derivative)
+    def second(self, of: str, name: str, node: int) -> Formula:
+        """The checked second derivative by one name: d of `of.d_name` / d name."""
+        derivative = Derivative(self.graph.names[node], f"{of}.d_{name}", name)
+        return self.make(node, _second(of, name, name), derivative)
 
     def make(
         self, node: int, title: str, derivative: Derivative | None, wrt: int | None = None
     ) -> Formula:
         """The checked formula of a node; UncheckedFormulaError where the numbers contradict it."""
-        graph, display = self.graph, self.display
+        graph = self.graph
         poly = self._shown(node)
         shape = graph.shapes[node]
         rows = len(graph.shapes[graph.id(derivative.of)]) if derivative else 0
         b = Builder.of(graph)
         rebuilt = rebuild(b, poly, axes(len(shape)), shape)
         stamped = b.build([*graph.output_ids, rebuilt])
+        found = stamp(stamped, node, rebuilt, derivative, self.points)
+        return self._formula(node, title, poly, rows, found, wrt)
+
+    def hessian_blocks(self, of: str, names: Sequence[str]) -> tuple[tuple[Formula, ...], ...]:
+        """The checked second derivatives of `of` by all pairs of names, under one stamp."""
+        graph, b = self.graph, Builder.of(self.graph)
+        polys: dict[tuple[str, str], Poly] = {}
+        blocks: dict[tuple[str, str], tuple[int, int]] = {}
+        for row, column in product(names, names):
+            node = graph.id(f"{of}.d_{row}.J_{column}")
+            shape = graph.shapes[node]
+            mirrored = polys.get((column, row)) if not shape else None  # the same by Schwarz
+            poly = polys[row, column] = mirrored or self._shown(node)
+            blocks[f"{of}.d_{row}", column] = node, rebuild(b, poly, axes(len(shape)), shape)
+        stamped = b.build([*graph.output_ids, *(rebuilt for _, rebuilt in blocks.values())])
+        found = stamp_blocks(stamped, blocks, self.points)
+
+        def block(row: str, column: str) -> Formula:
+            first = f"{of}.d_{row}"
+            node, rows = blocks[first, column][0], len(graph.shapes[graph.id(first)])
+            return self._formula(node, _second(of, row, column), polys[row, column], rows, found)
+
+        return tuple(tuple(block(row, column) for column in names) for row in names)
+
+    def _formula(
+        self, node: int, title: str, poly: Poly, rows: int, found: Stamp, wrt: int | None = None
+    ) -> Formula:
+        graph, display = self.graph, self.display
         is_itself = poly.key() == display.leaf(node).key() and bool(graph.args[node])
-        opened = self.operation(node) if is_itself else ""
         return Formula(
-            graph, node, title, poly, shape, rows, self.names,
-            stamp(stamped, node, rebuilt, derivative, self.points),
+            graph, node, title, poly, graph.shapes[node], rows, self.names, found,
             tuple(sorted(display.reasons.get(node, ()))), self._definitions(poly, node),
-            opened, book=self, wrt=wrt,
+            self.operation(node) if is_itself else "", book=self, wrt=wrt,
         )  # fmt: skip
 
     def _shown(self, node: int) -> Poly:
@@ -333,17 +356,19 @@ def hessian(
     built = hessian_graph(graph, target, names)
     book, node = Formulary(built), built.output_ids[-1]
     if len(names) == 1:
-        return book.second(target, names[0], names[0], node)
-    blocks = tuple(tuple(book.second(target, row, column) for column in names) for row in names)
-    worst = min((block.stamp for row in blocks for block in row), key=lambda found: found.digits)
-    first = blocks[0][0]
+        return book.second(target, names[0], node)
+    blocks = book.hessian_blocks(target, names)
     return replace(
-        first, node=node, title=f"∂²{target}/∂({', '.join(names)})²", stamp=worst,
+        blocks[0][0], node=node, title=f"∂²{target}/∂({', '.join(names)})²",
         poly=book.display.leaf(node), shape=built.shapes[node], blocks=blocks,
         assumptions=tuple(dict.fromkeys(a for row in blocks for f in row for a in f.assumptions)),
         definitions={name: text for row in blocks for f in row
                      for name, text in f.definitions.items()},
     )  # fmt: skip
+
+
+def _second(of: str, row: str, column: str) -> str:
+    return f"∂²{of}/{f'∂{row}²' if row == column else f'∂{row}∂{column}'}"
 
 
 def _grouped(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,7 +25,7 @@ SEED = 20_241  # any number: the same formula is stamped at the same points ever
 SAME_DIGITS = 8.0  # of the formula against the node: two ways to compute one number in float64
 DIFFERENCE_DIGITS = 4.0  # against differences, which lose half of the digits at a rough point
 ROUNDING = 1e-13  # relative: a few hundred float64 roundings
-DIRECTION = "direction of the stamp"  # an input's name; no program can use it: it has blanks
+DIRECTION = "direction of the stamp"  # how an input's name begins; no program's has blanks
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +72,59 @@ def stamp(
             raise UncheckedFormulaError(_withheld(graph.names[node], digits, None))
         return Stamp(len(points), digits, None)
     graph, scalar, projected = _projected(graph, derivative, rebuilt)
-    witness = Witness(graph, scalar, _with_direction(graph, points))
+    witness = Witness(graph, scalar, _with_directions(graph, points))
     digits = _same(witness, node, rebuilt)
     differences = witness.digits(derivative.wrt, projected)
-    if digits < SAME_DIGITS or differences < DIFFERENCE_DIGITS:
-        title = f"d{derivative.of}/d{derivative.wrt}"
-        raise UncheckedFormulaError(_withheld(title, digits, differences), node=derivative.node)
+    title = f"d{derivative.of}/d{derivative.wrt}"
+    _require(title, digits, differences, derivative.node)
     return Stamp(len(points), digits, differences)
+
+
+def stamp_blocks(
+    graph: Graph, blocks: Mapping[tuple[str, str], tuple[int, int]],
+    points: Sequence[Mapping[str, ArrayLike]],
+) -> Stamp:  # fmt: skip
+    """The stamp of the blocks of one matrix of derivatives, all rebuilt as nodes of `graph`.
+
+    `blocks` gives for (of, wrt), as names, the node of d of / d wrt and its formula's. Each formula
+    is compared with its own node; differences are taken once a column: of the sum of all rows,
+    each in a random direction. Raises UncheckedFormulaError as `stamp` does.
+    """
+    rows, columns = ([*dict.fromkeys(pair[at] for pair in blocks)] for at in (0, 1))
+    b = Builder.of(graph)
+    shapes = {row: graph.shapes[graph.id(row)] for row in rows}
+    inputs = {row: b.input(f"{DIRECTION} {at}", shapes[row]) for at, row in enumerate(rows)}
+    parts = [_along(b, inputs[row], graph.id(row)) for row in rows]
+    projected = {
+        column: _total(b, [_along(b, inputs[row], blocks[row, column][1]) for row in rows])
+        for column in columns
+    }
+    scalar = _total(b, parts)
+    built = b.build([*graph.output_ids, scalar, *projected.values()])
+    witness = Witness(built, built.names[scalar], _with_directions(built, points))
+    title = f"the derivatives of {', '.join(rows[:3])}{', ...' * (len(rows) > 3)}"
+    digits = min(_same(witness, node, rebuilt) for node, rebuilt in blocks.values())
+    differences = min(
+        witness.digits(column, built.names[node]) for column, node in projected.items()
+    )
+    _require(title, digits, differences)
+    return Stamp(len(points), digits, differences)
+
+
+def _total(b: Builder, parts: Sequence[int]) -> int:
+    return reduce(lambda sum_, part: b.map("add", sum_, part), parts)
+
+
+def _along(b: Builder, direction: int, node: int) -> int:
+    """<direction, node> over the axes of the direction, which are the node's first."""
+    rows = LETTERS[: len(b.shapes[direction])]
+    columns = LETTERS[len(rows) : len(b.shapes[node])]
+    return b.contract(f"{rows},{rows}{columns}->{columns}", direction, node)
+
+
+def _require(title: str, digits: float, differences: float, node: str = "") -> None:
+    if digits < SAME_DIGITS or differences < DIFFERENCE_DIGITS:
+        raise UncheckedFormulaError(_withheld(title, digits, differences), node=node)
 
 
 def _withheld(title: str, digits: float, differences: float | None) -> str:
@@ -88,20 +135,23 @@ def _withheld(title: str, digits: float, differences: float | None) -> str:
     return text + "; please report the program"
 
 
-def _with_direction(
+def _with_directions(
     graph: Graph, points: Sequence[Mapping[str, ArrayLike]]
 ) -> Sequence[Mapping[str, ArrayLike]]:
-    """The points, with a random direction where the graph asks for one."""
-    if DIRECTION not in graph.inputs:
+    """The points, with a random direction for each that the graph asks for."""
+    asked = [name for name in graph.inputs if name.startswith(DIRECTION)]
+    if not asked:
         return points
     inputs = {name: graph.shapes[graph.id(name)] for name in points[0]}
-    shape = graph.shapes[graph.id(DIRECTION)]
     rng = np.random.default_rng(SEED)
     found = []
     for point in points:
         dims = bind_dims(inputs, {name: np.shape(value) for name, value in point.items()})
-        drawn = rng.normal(size=[evaluate(dim, dims) for dim in shape])
-        found.append({**point, DIRECTION: drawn})
+        drawn = {
+            name: rng.normal(size=[evaluate(dim, dims) for dim in graph.shapes[graph.id(name)]])
+            for name in asked
+        }
+        found.append({**point, **drawn})
     return found
 
 
