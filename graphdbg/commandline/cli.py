@@ -95,6 +95,7 @@ FORMULA_COMMANDS = ("grad", "jacobian", "hessian")
 LAST_PORT, MOST_SESSIONS = 65_535, 1_000  # of serve; each session is a process of its own
 FORMS = ("chain", "locals", "closed", "matrix", "entries")
 FORMATS = ("text", "latex", "json", "python")
+LONGEST_SEED = 30  # digits: more than anybody types, and quickly read
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -361,8 +362,10 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _seed(word: str) -> int:
-    if not word.strip().isdecimal():
-        raise argparse.ArgumentTypeError(f"found '{word}', expected a whole number from 0")
+    if not word.strip().isdecimal() or len(word) > LONGEST_SEED:
+        raise argparse.ArgumentTypeError(
+            f"found '{word:.40}', expected a whole number from 0 of at most {LONGEST_SEED} digits"
+        )
     return int(word)
 
 

@@ -70,7 +70,7 @@ def _frames(args: Namespace, session: Session, look: dict[str, Any]) -> int:
         raise GraphError("--frames draws every step: leave --at and --step out")
     folder = Path(args.frames)
     made = exports.studio(session, **look)
-    paths = films.write_frames(made, folder, form, told)
+    paths = films.write_frames(made, folder, form, told, loading.read_from(args))
     first, last = paths[0].name, paths[-1].name
     drawn = exports.Rendered(folder, f"{first} to {last}, {made.count}",
                              exports.drawn_by(made, form), made.circuit.notes)  # fmt: skip

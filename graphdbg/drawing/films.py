@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .. import lazy
@@ -25,17 +25,22 @@ def silent(done: int, count: int) -> None:
     """Tell nobody how far it is."""
 
 
-def write_frames(studio: Studio, folder: Path, form: str, told: Told = silent) -> list[Path]:
+def write_frames(
+    studio: Studio, folder: Path, form: str, told: Told = silent, read: Sequence[str] = ()
+) -> list[Path]:
     """The files of the walk's pictures, `step-00.svg` and so on, in `folder`, made if missing.
 
-    Raises FileError where the folder cannot be written to, and what `Studio.picture` raises.
+    Raises FileError where the folder cannot be written to or a picture would lie over a file of
+    `read`, and what `Studio.picture` raises.
     """
-    writing.make_folder(folder)
     end = studio.moments.session.end
     digits = len(str(end))
+    names = [f"step-{at:0{digits}}.{form}" for at in range(end + 1)]
+    writing.ready_folder(folder, read, names)
+    writing.make_folder(folder)
     paths = []
     for at, data in enumerate(studio.frames(form)):
-        path = folder / f"step-{at:0{digits}}.{form}"
+        path = folder / names[at]
         writing.write(path, data)
         paths.append(path)
         told(at + 1, end + 1)

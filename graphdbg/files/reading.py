@@ -14,7 +14,7 @@ import select
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,6 +137,15 @@ def _refuse(found: os.stat_result) -> None:
     for kind, said in KINDS:
         if kind(found.st_mode):
             raise FileError(f"{said}, expected a file")
+    if stat.S_ISFIFO(found.st_mode) and any(os.path.samestat(found, own) for own in _outputs()):
+        raise FileError("it is what this program writes to, expected a file")
+
+
+def _outputs() -> Iterator[os.stat_result]:
+    """Standard output and error: a pipe of ours that is read would be waited for without end."""
+    for descriptor in (1, 2):
+        with suppress(OSError):
+            yield os.fstat(descriptor)
 
 
 def _gathered(chunks: Iterator[bytes], bound: BoundOf) -> bytes:

@@ -21,6 +21,7 @@ from functools import lru_cache
 from itertools import permutations, product
 from typing import Any
 
+from ..errors import GraphError
 from ..tape.sizes import Dim, Size
 
 Index = str | int
@@ -29,8 +30,11 @@ LIMIT = 400  # terms: past this a normal form is no longer worth having, and `To
 TIES = 24  # orders of interchangeable bound indices tried, 4!; more only costs a missed proof
 
 
-class TooLarge(Exception):
-    """A normal form would have more than `LIMIT` terms; it is not built."""
+class TooLarge(GraphError):
+    """A formula would be too long or too deep; it is not built."""
+
+    def __init__(self, message: str = "a formula would be too long to be written out") -> None:
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import lazy
 from ..errors import GraphError
-from ..tape.graph import Graph
+from ..tape.graph import Graph, suggestion
 from ..tape.ops import Input
 from ..tape.programs import Program, graph_of
 from ..tape.sizes import Size
@@ -78,6 +78,12 @@ def train(
     """
     graph = graph_of(program)
     found = data if isinstance(data, Data) else data_for(graph, data, target)
+    for name in masks or {}:
+        if name not in graph.inputs:
+            raise GraphError(
+                f"no input '{name}' for a mask{suggestion(name, graph.inputs)} "
+                f"(the program's inputs: {', '.join(graph.inputs)})"
+            )
     given = set(found.arrays) | set(masks or {})
     parameters = learned(graph, given)
     _check(graph, found, parameters, epochs, batch, early_stopping, validation, seed)

@@ -136,7 +136,10 @@ def check_depth(poly: Poly, most: int) -> None:
     while bases:
         level += 1
         if level > most:
-            raise TooLarge(f"functions are nested more than {most} deep")
+            raise TooLarge(
+                f"functions are nested more than {most} deep, which no formula is written for: "
+                "name the parts of the program that you want to see"
+            )
         fresh = {base.id: base for base in bases if depths.get(base.id, 0) < level}
         depths.update(dict.fromkeys(fresh, level))
         bases = [inner for base in fresh.values() for inner in _inner_bases(base.inner)]

@@ -77,7 +77,9 @@ def entries(
     for each in numbers.values():
         count *= each
     if count * writer.cost(poly) > MOST:
-        raise TooLarge(f"the entries have more than {MOST} factors")
+        raise TooLarge(
+            f"the entries have more than {MOST} factors: take smaller sizes, or the matrix form"
+        )
     up, across = (list(product(*(range(numbers[i]) for i in side)))
                   for side in (free[:rows], free[rows:]))  # fmt: skip
     return lazy.sympy().Matrix(

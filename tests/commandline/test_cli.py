@@ -347,3 +347,18 @@ def test_a_program_without_inputs_is_said(text: str, capsys: pytest.CaptureFixtu
     assert "The program has no input" in capsys.readouterr().out
     assert cli.main(["jacobian", text]) == 2
     assert "no input to differentiate by" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["grad", "jacobian", "hessian"])
+def test_functions_nested_too_deep_are_an_error(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "f = " + "sin(" * 90 + "x" + ")" * 90
+    assert cli.main([command, text]) == 2
+    assert "nested more than 40 deep" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_seed_of_any_length_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["f=x", "--seed", "9" * 5000]) == 2
+    said = capsys.readouterr().err
+    assert "at most 30 digits" in " ".join(said.split()) and len(said) < 500

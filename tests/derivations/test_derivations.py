@@ -803,7 +803,7 @@ def test_values_that_were_drawn_are_named_beside_the_derivation(run: Run, tmp_pa
     [
         (["f = x^2", "--format", "docx"], "found --format docx, expected one of text, markdown"),
         (["f = x^2", "-o", "a.docx"], "the ending of 'a.docx' says no format: end it in .txt"),
-        (["f = x^2", "-o", "/nowhere/a.md"], "cannot write '/nowhere/a.md': No such file"),
+        (["f = x^2", "-o", "/nowhere/a.md"], "cannot write '/nowhere/a.md': there is no folder"),
         (["f = x^2", "--format", "pdf"], "a pdf is written to a file: say which with -o FILE"),
         (["f = x^2", "--steps", "none"], "found --steps none, expected a number from 1, or all"),
         (["f = x^2", "--steps", "0"], "found --steps 0, expected a number"),

@@ -484,7 +484,7 @@ def test_text_shows_the_numbers() -> None:
     [
         (["-o", "f.foo"], "found format 'foo', expected one of svg, png, pdf, dot"),
         (["-o", "f"], "found a file without an ending, 'f'"),
-        (["-o", "no/such/f.svg"], "cannot write 'no/such/f.svg': No such file"),
+        (["-o", "no/such/f.svg"], "cannot write 'no/such/f.svg': there is no folder"),
         ([], "expected either -o FILE"),
         (["-o", "-"], "say which --format"),
         (["--frames", "d", "--format", "dot"], "found --format dot for --frames"),
@@ -535,3 +535,13 @@ def test_texts_are_cut_and_wrapped() -> None:
 def test_levels_of_calls() -> None:
     graph = gd.parse("def g(x):\n    return sin(x)\ndef h(x):\n    return g(x)\ny = h(x)")
     assert circuits.levels(graph) == [1, 2]
+
+
+def test_frames_never_lie_over_the_program(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "step-0.svg"
+    program.write_text("f=x*x")
+    assert main(["render", str(program), "--frames", str(tmp_path), "--format", "svg"]) == 2
+    assert "which is read from" in " ".join(capsys.readouterr().err.split())
+    assert program.read_text() == "f=x*x"

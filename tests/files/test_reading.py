@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import socket
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -233,3 +235,11 @@ def test_mutated_files_are_errors_of_ours(kind: str) -> None:
         except FileError:
             refused += 1
     assert refused > 1000
+
+
+@pytest.mark.parametrize("words", [["/dev/stdout", "x=2"], ["f = x*x", "x=@/dev/fd/1"]])
+def test_a_pipe_of_our_own_output_is_not_waited_for(words: list[str]) -> None:
+    command = [sys.executable, "-m", "graphdbg", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "it is what this program writes to, expected a file" in " ".join(done.stderr.split())

@@ -483,3 +483,13 @@ def test_a_small_constant_in_a_denominator_keeps_its_digits(eps: str) -> None:
     graph = gd.parse(f"w: Real\ng: Real\ns: Positive\nf = w - g/(sqrt(s + g^2) + {eps})")
     for name in ("g", "s"):
         assert (gd.upstream(graph, name).stamp.difference_digits or 0) > 8
+
+
+def test_blocks_of_a_hessian_by_many_names() -> None:
+    """One stamp for all; each block says what SymPy says of the whole."""
+    names = [f"x{at}" for at in range(9)]
+    found = gd.hessian("f = " + " * ".join(names) + " + sin(x0) x1^2", wrt=names)
+    symbols = sympy.symbols(names)
+    whole = sympy.prod(symbols) + sympy.sin(symbols[0]) * symbols[1] ** 2
+    assert sympy.simplify(found.entries() - sympy.hessian(whole, symbols)) == sympy.zeros(9)
+    assert found.stamp.digits > 12 and (found.stamp.difference_digits or 0) > 6

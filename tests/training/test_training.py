@@ -686,3 +686,9 @@ def test_a_table_of_many_columns_is_read_in_time_that_grows_with_it(tmp_path: Pa
     found = data_for(graph, tmp_path / "wide.csv")
     assert found.arrays["X"].shape == (2, wide)
     assert found.arrays["t"].tolist() == [2, 3]
+
+
+def test_a_mask_for_an_input_that_is_none_is_named() -> None:
+    program = "X: Real[n,1]; y: Real[n]; w: Real[1]; E = sum((X@w - y)^2)/n"
+    with pytest.raises(GraphError, match="no input 'q' for a mask"):
+        gd.train(program, ([[1.0], [2.0]], [2.0, 4.0]), masks={"q": 0.5}, epochs=1)
