@@ -22,6 +22,7 @@ from ..tape.sizes import Dim, names_in
 from .runs import Run, State
 
 MOST_SAMPLES = 3  # that are named
+MOST_TRIED = 64  # samples that are exchanged, one by one, where the shape names the wrong ones
 MOST_NODES = 6  # of a way; of a longer one the middle is left out
 
 
@@ -81,6 +82,26 @@ def diverged(run: Run, state: State, iteration: int, loss: float) -> DivergedErr
     return DivergedError(message if blame is None else f"{message}. {_came(run, blame)}", at, blame)
 
 
+def held_out(run: Run, graph: Graph, point: State, loss: float) -> DivergedError:
+    """The error of a run whose loss on the held-out samples is no number after an epoch."""
+    with np.errstate(all="ignore"):
+        trace = evaluate(graph, point)
+    found = nonfinite_nodes(graph, trace.arrays, [graph.id(run.step.of)])
+    named = [(at, bad) for at, bad in found.items() if not bad.harmless]
+    where = "in the compiled loss alone"
+    if named:
+        at, bad = named[0]
+        line = f" (line {bad.line})" if bad.line else ""
+        where = f"at '{graph.names[at]}'{line}, {bad.value}: {bad.explanation}"
+    return DivergedError(
+        f"the loss on the held-out samples is {loss} after epoch {len(run.epochs)}: the first "
+        f"number that is not finite arose {where}. No epoch can be called the best by it: mend "
+        "those samples, or hold none out",
+        run.iterations,
+        None,
+    )
+
+
 def _batch(run: Run, iteration: int) -> str:
     """`epoch 3`, and which of its batches, where it has several."""
     epoch, place = divmod(iteration, run.history.stepper.per_epoch)
@@ -127,11 +148,36 @@ def _blame(run: Run, trace: Trace, iteration: int, wanted: Sequence[int]) -> Bla
     is_largest = not len(places)
     if is_largest:
         places = _largest(trace, node, dims)
+    elif not _is_from(run, trace, node, places):
+        tried = (np.array([each]) for each in range(MOST_TRIED))
+        places = next((each for each in tried if _is_from(run, trace, node, each)), places[:0])
     data, plan = run.history.stepper.data, run.plan
     rows = tuple(data.sample(plan.batch, plan.seed, iteration, int(each))
                  for each in places[:MOST_SAMPLES])  # fmt: skip
     way = tuple(graph.names[at] for at in _way(graph, trace, node, set(wanted)))
     return Blame(graph.names[node], finding, rows, is_largest, len(places), way)
+
+
+def _is_from(run: Run, trace: Trace, node: int, places: NDArray[np.intp]) -> bool:
+    """Whether the node has fewer numbers that are not finite with other samples at these places.
+
+    An axis may have the samples' length and another order: `X[::-1]`. True where it cannot be
+    tried, since every sample is at such a place.
+    """
+    names = [name for name in run.history.stepper.data.arrays if name in trace.graph.inputs]
+    count = len(trace[names[0]]) if names else 0
+    others = np.setdiff1d(np.arange(count), places)
+    if places[-1] >= count:
+        return False
+    if not len(others):
+        return True
+    point = {name: trace[name] for name in trace.graph.inputs}
+    for name in names:
+        point[name] = np.array(point[name])
+        point[name][places] = point[name][others[0]]
+    again = evaluate(trace.graph, point).arrays[node]
+    lost = [np.count_nonzero(~np.isfinite(each)) for each in (again, trace.arrays[node])]
+    return bool(lost[0] < lost[1])
 
 
 def _samples(run: Run) -> set[Dim]:

@@ -75,6 +75,7 @@ class Folder:
         pace: Pace | None = None, sources: Iterable[str | Path] = (),
     ) -> None:  # fmt: skip
         self.path, self.settings, self.watcher = Path(path), settings, watcher or Watcher()
+        self.named = bool(os.fspath(path))  # an empty name would mean the current folder
         self.pace, self.sources = pace or Pace(), [*sources]
         self.difference = ""  # between the machine and versions before and now
         self._environments: list[Mapping[str, str]] = [environment()]
@@ -86,6 +87,8 @@ class Folder:
         self._open = ExitStack()
 
     def __enter__(self) -> Folder:
+        if not self.named:
+            raise FileError("found an empty name where the name of a folder was expected")
         self._made = not self.path.exists()
         with self._told(), ExitStack() as opened:
             make_folder(self.path)
@@ -93,10 +96,22 @@ class Folder:
             self._clean()
             ready_folder(self.path, self.sources, (TRUTH, *exports.NAMES))
             ready_folder(self.path / exports.PLOTS)
+            self._spare_others()
             self._lying = _lying(self.path)
             self._open = opened.pop_all()
         self._stale = [name for name, digest in self._lying.items() if digest is not None]
         return self
+
+    def _spare_others(self) -> None:
+        """Raise FileError where a file that is none of a run's would be written over."""
+        if os.path.lexists(self.path / TRUTH):
+            return
+        for name in exports.NAMES:
+            if os.path.isfile(self.path / name):
+                raise FileError(
+                    f"'{self.path / name}' is there and belongs to no run ({TRUTH} is missing): it "
+                    "would be written over; give another folder, or move it away"
+                )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None,

@@ -20,7 +20,7 @@ from ..tape.ops import Input
 from ..tape.programs import Program, graph_of
 from ..tape.sizes import Size
 from .data import Data, data_for
-from .divergence import DivergedError, diverged
+from .divergence import DivergedError, diverged, held_out
 from .rules import optimizer as rule_of
 from .runs import Best, Epoch, History, Keeper, Plan, Progress, Run, State, Stepper
 from .signals import ALL, CTRL_C, Asked
@@ -164,8 +164,7 @@ class Training:
 
     def _leader_of(self, run: Run) -> Best | None:
         """The best epoch of a run that is now to stop early; None where nothing was held out."""
-        held = [(_comparable(each.validation), each) for each in run.epochs
-                if each.validation is not None]  # fmt: skip
+        held = [(each.validation, each) for each in run.epochs if each.validation is not None]
         if self.patience is None or not held:
             return None
         value, best = min(held, key=lambda each: (each[0], each[1].number))
@@ -221,11 +220,12 @@ class Training:
         rate, norms = self._probed(before, last)
         loss = float(np.mean(run.losses[number * self.stepper.per_epoch :]))
         held = self._validation(after)
+        if held is not None and not np.isfinite(held):
+            raise held_out(run, self.graph, self._held_point(after), held)
         ratios = {name: _ratio(before[name], after[name]) for name in self.step.parameters}
         if held is not None and self.patience is not None:
-            value = _comparable(held)
-            if run.leader is None or value < run.leader.value:
-                run.leader = Best(value, number, after)
+            if run.leader is None or held < run.leader.value:
+                run.leader = Best(held, number, after)
         run.latest = (before, after)
         run.epochs.append(Epoch(number, run.iterations, loss, held, rate, norms, ratios))
 
@@ -239,12 +239,13 @@ class Training:
 
     def _validation(self, state: State) -> float | None:
         """The loss on the held-out samples, nothing dropped; None where there are none."""
-        if not self.held.count:
-            return None
+        return float(self.loss(self._held_point(state))[0]) if self.held.count else None
+
+    def _held_point(self, state: State) -> State:
         point = {name: state[name] for name in self.step.parameters} | dict(self.held.arrays)
         for name in self.stepper.plan.masks:
             point[name] = np.ones(self.stepper.mask_shape(name, self.held.count))
-        return float(self.loss(point)[0])
+        return point
 
     def _is_enough(self, run: Run) -> bool:
         """Whether the validation loss has not become better for as long as patience lasts."""
@@ -269,11 +270,6 @@ def _ratio(before: Array, after: Array) -> float | None:
     """The size of an update beside that of the weight; None where that is 0."""
     size = float(np.linalg.norm(before))
     return float(np.linalg.norm(after - before)) / size if size else None
-
-
-def _comparable(validation: float) -> float:
-    """The validation loss, infinite where it is no number: any number is better."""
-    return np.inf if np.isnan(validation) else validation
 
 
 def initial(step: TrainingStep, data: Data, seed: int) -> dict[str, Array]:

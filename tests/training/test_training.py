@@ -692,3 +692,36 @@ def test_a_mask_for_an_input_that_is_none_is_named() -> None:
     program = "X: Real[n,1]; y: Real[n]; w: Real[1]; E = sum((X@w - y)^2)/n"
     with pytest.raises(GraphError, match="no input 'q' for a mask"):
         gd.train(program, ([[1.0], [2.0]], [2.0, 4.0]), masks={"q": 0.5}, epochs=1)
+
+
+ROOTS = "X: Real[n,2]; y: Real[n]; w: Real[2]; E = sum((sqrt({}) + X@w - y)^2)/n"
+
+
+@pytest.mark.parametrize("column", ["X[:,1]", "X[::-1,1]", "flip(X[:,1])"])
+def test_the_sample_is_found_in_whatever_order_the_program_takes_them(column: str) -> None:
+    X = np.arange(1.0, 15.0).reshape(7, 2)
+    X[2, 1] = -3
+    with pytest.raises(DivergedError, match="It came from sample 2 of the data"):
+        gd.train(ROOTS.format(column), (X, np.ones(7)), lr=1e-4, epochs=1)
+
+
+def test_a_loss_on_held_out_samples_that_is_no_number_is_told() -> None:
+    """It was early stopping's best epoch, the first one, and the run was called good."""
+    X = np.arange(1.0, 21.0).reshape(10, 2)
+    X[4, 1] = -1
+    program, data = ROOTS.format("X[:,1]"), (X, np.ones(10))
+    whole = data_for(gd.parse(program), data, None)
+    seed = next(each for each in range(50) if 4 in whole.split(0.3, each)[1].rows)
+    with pytest.raises(DivergedError, match="held-out samples is nan after epoch 0: .* sqrt"):
+        gd.train(program, data, lr=1e-5, epochs=2, validation=0.3, seed=seed, early_stopping=3)
+
+
+@pytest.mark.parametrize("name", ["history.csv", "plots/loss.svg"])
+def test_files_that_belong_to_no_run_are_spared(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(GraphError, match="belongs to no run"), folders.Folder(tmp_path, {}):
+        pass
+    assert (tmp_path / name).read_text() == "precious"
+    with pytest.raises(GraphError, match="found an empty name"), folders.Folder("", {}):
+        pass
