@@ -142,13 +142,14 @@ def _errors(
     outline: Outline, values: Mapping[int, Array], dims: Dims, kind: Arithmetic
 ) -> dict[int, Array]:
     errors: dict[int, Array] = {}
-    for at in outline.order:
-        args = outline.graph.args[at]
-        x, e = [values[arg] for arg in args], [errors[arg] for arg in args]
-        if at in outline.selections:
-            errors[at] = _selected(outline.selections[at], x, e)
-        else:
-            errors[at] = bound(outline.graph.ops[at], x, e, values[at], dims, kind)
+    with np.errstate(all="ignore"):  # a bound that is not finite says so by itself
+        for at in outline.order:
+            args = outline.graph.args[at]
+            x, e = [values[arg] for arg in args], [errors[arg] for arg in args]
+            if at in outline.selections:
+                errors[at] = _selected(outline.selections[at], x, e)
+            else:
+                errors[at] = bound(outline.graph.ops[at], x, e, values[at], dims, kind)
     return errors
 
 

@@ -169,6 +169,8 @@ def _fits(op: ops.Op, count: int) -> bool:
             return count == indices + 1 > 1
         case ops.Concat():
             return count > 0
+        case ops.Adjugate():
+            return count == 3
         case ops.Scatter(shape=shape):
             return 1 < count <= len(shape) + 1
     return count == (0 if isinstance(op, ops.LEAVES) else 1)

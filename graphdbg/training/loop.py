@@ -78,14 +78,7 @@ def train(
     """
     graph = graph_of(program)
     found = data if isinstance(data, Data) else data_for(graph, data, target)
-    for name in masks or {}:
-        if name not in graph.inputs:
-            raise GraphError(
-                f"no input '{name}' for a mask{suggestion(name, graph.inputs)} "
-                f"(the program's inputs: {', '.join(graph.inputs)})"
-            )
-    given = set(found.arrays) | set(masks or {})
-    parameters = learned(graph, given)
+    parameters = learned(graph, {*found.arrays, *_masked(graph, masks or {})})
     _check(graph, found, parameters, epochs, batch, early_stopping, validation, seed)
     rate = rule_of(optimizer).settings["lr"] if lr is None else lr
     default = Group((), optimizer, rate, schedule, settings or {}, pace or {})
@@ -95,6 +88,17 @@ def train(
     before = resume.progress if isinstance(resume, Run) else resume
     loop = Training(graph, step, learning, held, plan, early_stopping)
     return loop.run(epochs, start or {}, told, before, found.classes, keeper=keeper, stop=stop)
+
+
+def _masked(graph: Graph, masks: Mapping[str, float]) -> Iterable[str]:
+    """The names of the masks; GraphError for one that is no input."""
+    for name in masks:
+        if name not in graph.inputs:
+            raise GraphError(
+                f"no input '{name}' for a mask{suggestion(name, graph.inputs)} "
+                f"(the program's inputs: {', '.join(graph.inputs)})"
+            )
+    return masks
 
 
 def _complete(groups: Iterable[Group], rest: Group, parameters: Sequence[str]) -> list[Group]:
