@@ -158,8 +158,8 @@ def test_the_served_app_refuses_and_confines(folder: Path, tmp_path: Path) -> No
 
     async def confined(found: Any) -> None:
         async with served.page_of(found) as page:
-            await page.command(f"save {target}", "outside the folder")
-            await page.command("save ../evil.json", "outside the folder")
+            await page.command(f"save {target}", "is outside")
+            await page.command("save ../evil.json", "is outside")
             await page.command("save kept.json", "saved to kept.json")
             await page.command("set x = @x.npy", "x = 7")
 
