@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -120,7 +121,7 @@ def test_fewer_epochs_than_were_taken_are_refused() -> None:
 @pytest.mark.parametrize("times", [1, 2, 5])
 def test_ctrl_c_wherever_it_comes(times: int) -> None:
     """By signals, at moments of their own choice: the handler's and the loop's part together."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # between runs it is nobody's
     try:
         whole = learn("plain", epochs=3_000)
         part, cuts = None, 0
@@ -130,26 +131,27 @@ def test_ctrl_c_wherever_it_comes(times: int) -> None:
             for timer in timers:
                 timer.start()
             try:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
                 part = learn("plain", epochs=3_000, resume=part)
                 cuts += part.stopped == "interrupted"
-            except KeyboardInterrupt:
-                cuts += 0  # before the first step, or after the last
-            finally:
-                _all_over(timers)
+                _ignore()
+            except KeyboardInterrupt:  # before the first step, or after the last
+                _ignore()
+            for timer in timers:
+                timer.join()
         assert cuts, "no run was interrupted"
         same(learn("plain", epochs=3_000, resume=part), whole)
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def _all_over(timers: list[threading.Timer]) -> None:
-    """Wait for signals that are still to come, which are no longer wanted."""
-    for timer in timers:
-        while timer.is_alive():
-            try:
-                timer.join()
-            except KeyboardInterrupt:
-                continue
+def _ignore() -> None:
+    """Ctrl-C has no effect from here on, also where one comes just now."""
+    while signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 
 
 def test_states_are_in_one_order_in_memory() -> None:
