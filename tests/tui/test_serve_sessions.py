@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,6 +133,8 @@ def test_fifty_pages_at_once_are_three_sessions(served: Served) -> None:
             await asyncio.gather(*(each.close() for each in opened))
             return found, children
 
+    wait_for(lambda: not served.children(), "the sessions of the test before")
+    time.sleep(0.5)  # until their places are free as well, just after their processes
     found, children = asyncio.run(crowded())
     assert sorted(found) == [101] * 3 + [503] * 47
     assert len(children) == 3
